@@ -1,0 +1,34 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="slowfast_thermal",
+    version="0.1.0",
+    description="Action detection in thermal recordings with PySlowFast",
+    packages=find_packages(include=["slowfast_thermal", "slowfast_thermal.*"]),
+    python_requires=">=3.10",
+    install_requires=[
+        "torch>=2.4",
+        "torchvision",
+        "pyslowfast==1.0",
+        "fvcore",
+        "iopath",
+        "simplejson",
+        "h5py",
+        "numpy>=1.26",
+        "pandas",
+        "av",
+        "tensorboard",
+        "matplotlib",
+        "pillow>=10.1",
+        "tabulate",
+        "tqdm",
+        # imported by PySlowFast but not among its requirements
+        "opencv-python-headless",
+        "psutil",
+        "scikit-learn",
+    ],
+    extras_require={
+        "detectron2": ["detectron2"],
+        "test": ["pytest"],
+    },
+)
