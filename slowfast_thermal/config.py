@@ -1,0 +1,191 @@
+"""Every configuration key that this project adds to PySlowFast's, and how a run's configuration is read."""
+
+import difflib
+import math
+from pathlib import Path
+
+import torch
+import yaml
+from fvcore.common.config import CfgNode
+
+from slowfast_thermal import pyslowfast
+from slowfast_thermal.errors import InputError
+
+
+def add_thermal_config(cfg: CfgNode) -> None:
+    """Adds the project's keys, each with its meaning and default, to PySlowFast's defaults."""
+    cfg.THERMAL = CfgNode()
+    # Folder of the recordings, one HDF5 file each, inside DATA.PATH_TO_DATA_DIR.
+    cfg.THERMAL.FRAMES_DIR = "frames"
+    # Annotation files (JSON) for training and for validation and test, inside DATA.PATH_TO_DATA_DIR.
+    cfg.THERMAL.TRAIN_ANNOTATIONS = ["annotations/train.json"]
+    cfg.THERMAL.TEST_ANNOTATIONS = ["annotations/val.json"]
+    # Only keyframes of recordings whose name matches one of these patterns (as of a shell) are used.
+    cfg.THERMAL.TRAIN_RECORDINGS = ["*"]
+    cfg.THERMAL.TEST_RECORDINGS = ["*"]
+    # Readings in degrees Celsius that a sensor can give; any other stands for "no reading".
+    cfg.THERMAL.VALID_RANGE = [-40.0, 300.0]
+    # Temperature in degrees Celsius of a pixel that never gave a reading in the whole recording.
+    cfg.THERMAL.FILL_TEMPERATURE = 20.0
+    # Window in degrees Celsius that is scaled to [0, 1]; temperatures outside are clamped to it.
+    cfg.THERMAL.TEMPERATURE_RANGE = [10.0, 35.0]
+    # Height and width in pixels to which the network resizes a clip.
+    cfg.THERMAL.INPUT_SIZE = [256, 384]
+    # Memory in GiB for decoded recordings, shared by the workers of a loader; 0 reads every clip from its file.
+    cfg.THERMAL.CACHE_GIB = 4.0
+    # How loader workers start: "fork", "spawn", or "" for Python's own choice.
+    cfg.THERMAL.WORKER_START_METHOD = ""
+    # File of detected people to classify at test time instead of the annotated boxes: CSV as AVA's
+    # predicted boxes, or JSON as COCO's results. AVA.DETECTION_SCORE_THRESH applies.
+    cfg.THERMAL.TEST_DETECTIONS = ""
+    # Fractions of width and height by which a box is enlarged at test time before its features are pooled.
+    cfg.THERMAL.TEST_BOX_ENLARGE = [0.0, 0.0]
+    # A class with n training boxes weighs n to the power of minus this in softmax losses, 0 weighs all
+    # classes the same. The mean weight over the training boxes is 1.
+    cfg.THERMAL.CLASS_WEIGHT_POWER = 0.5
+    # Exponent of the focal loss (Lin et al., arXiv:1708.02002), for MODEL.LOSS_FUNC focal.
+    cfg.THERMAL.FOCAL_GAMMA = 2.0
+    # Bootstrap samples of the keyframes for the interval of the mAP.
+    cfg.THERMAL.BOOTSTRAP_SAMPLES = 1000
+
+    # Training augmentations. Each is off at False or 0.
+    cfg.THERMAL.AUG = CfgNode()
+    # Mirror half of the clips left to right.
+    cfg.THERMAL.AUG.FLIP = True
+    # Start the slow pathway at a random frame of its first stride.
+    cfg.THERMAL.AUG.SLOW_JITTER = True
+    # Largest shift of the clip in frames, either way.
+    cfg.THERMAL.AUG.TEMPORAL_SHIFT = 2
+    # Standard deviation of the shift of each box edge, as a fraction of the box size.
+    cfg.THERMAL.AUG.BOX_JITTER = 0.05
+    # Largest part of the height and width that a random crop cuts off; the rest is scaled up to the full size.
+    cfg.THERMAL.AUG.CROP = 0.2
+    # Largest offset added to all temperatures of a clip, in degrees Celsius, either way.
+    cfg.THERMAL.AUG.TEMPERATURE_OFFSET = 1.0
+    # Largest relative change of a clip's contrast around its mean temperature, either way.
+    cfg.THERMAL.AUG.TEMPERATURE_GAIN = 0.1
+
+    # Iterations that count as one epoch of SOLVER.*, TRAIN.EVAL_PERIOD and TRAIN.CHECKPOINT_PERIOD.
+    # 0: one pass over the training keyframes.
+    cfg.SOLVER.EPOCH_ITERS = 0
+
+
+def load_config(path: str, overrides: list[str]) -> CfgNode:
+    """PySlowFast's defaults with the YAML file `path` (and its `_BASE_`) and `KEY VALUE ...` merged in.
+
+    Raises:
+        InputError: no such file, no valid YAML, an unknown key, a value of the wrong type, or values
+            that exclude each other.
+    """
+    cfg = pyslowfast.get_cfg()
+    if not Path(path).is_file():
+        raise InputError(f"Configuration file '{path}' does not exist: give --cfg one of configs/Thermal/*.yaml.")
+    try:
+        from_file = CfgNode.load_yaml_with_base(path)
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
+        raise InputError(f"{path} is not a valid YAML configuration: {' '.join(str(error).split())}.") from None
+    except FileNotFoundError as error:
+        raise InputError(f"{path} names a _BASE_ file that does not exist: '{error.filename}'.") from None
+    if not isinstance(from_file, dict):
+        raise InputError(f"{path} is not a valid YAML configuration: give keys and values, such as NUM_GPUS: 0.")
+    if len(overrides) % 2:
+        raise InputError(f"'{overrides[-1]}' has no value: give overrides as KEY VALUE pairs.")
+
+    keys = _leaves(cfg)
+    for origin, names in ((path, _leaves(from_file)), ("The command line", overrides[::2])):
+        for name in names:
+            if name not in keys:
+                nearest = difflib.get_close_matches(name, keys, n=1, cutoff=0.0)[0]
+                raise InputError(f"{origin} sets the key '{name}', which does not exist: did you mean '{nearest}'?")
+    try:
+        cfg.merge_from_other_cfg(CfgNode(from_file))
+    except ValueError as error:
+        raise InputError(f"{path} sets a value of the wrong type: {error}") from None
+    for name, value in zip(overrides[::2], overrides[1::2]):
+        try:
+            cfg.merge_from_list([name, value])
+        except (ValueError, SyntaxError) as error:
+            raise InputError(f"The command line sets {name} to '{value}', which does not fit: {error}") from None
+    _check_values(cfg)
+    return cfg
+
+
+def _leaves(node: dict, prefix: str = "") -> list[str]:
+    """Full names of all keys that are no nodes."""
+    names = []
+    for key, value in node.items():
+        names += _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [prefix + key]
+    return names
+
+
+def _check_values(cfg: CfgNode) -> None:
+    def refuse_unless(condition: bool, key: str, remedy: str) -> None:
+        if not condition:
+            value = cfg
+            for part in key.split("."):
+                value = value[part]
+            raise InputError(f"{key} is {value!r}: {remedy}.")
+
+    def is_range(values: list) -> bool:
+        return len(values) == 2 and all(math.isfinite(v) for v in values) and values[0] < values[1]
+
+    for key in ("TEMPERATURE_RANGE", "VALID_RANGE"):
+        refuse_unless(is_range(cfg.THERMAL[key]), f"THERMAL.{key}", "give two temperatures, the lower first")
+    size = cfg.THERMAL.INPUT_SIZE
+    refuse_unless(
+        len(size) == 2 and all(isinstance(side, int) and side >= 32 for side in size),
+        "THERMAL.INPUT_SIZE",
+        "give height and width in pixels, at least 32 each",
+    )
+    refuse_unless(
+        len(cfg.THERMAL.TEST_BOX_ENLARGE) == 2 and min(cfg.THERMAL.TEST_BOX_ENLARGE) >= 0,
+        "THERMAL.TEST_BOX_ENLARGE",
+        "give two fractions that are not negative, for the width and the height",
+    )
+    refuse_unless(0 <= cfg.THERMAL.AUG.CROP < 1, "THERMAL.AUG.CROP", "give a fraction from 0 up to 1")
+    for key in ("BOX_JITTER", "TEMPORAL_SHIFT", "TEMPERATURE_OFFSET", "TEMPERATURE_GAIN"):
+        refuse_unless(cfg.THERMAL.AUG[key] >= 0, f"THERMAL.AUG.{key}", "give 0 or more")
+    refuse_unless(
+        cfg.THERMAL.WORKER_START_METHOD in ("", "fork", "spawn"),
+        "THERMAL.WORKER_START_METHOD",
+        "give fork, spawn, or an empty string",
+    )
+    refuse_unless(
+        cfg.MODEL.LOSS_FUNC in ("cross_entropy", "focal", "bce"),
+        "MODEL.LOSS_FUNC",
+        "give cross_entropy, focal or bce",
+    )
+    refuse_unless(cfg.RESNET.DEPTH in (50, 101, 152), "RESNET.DEPTH", "give 50, 101 or 152")
+    refuse_unless(
+        cfg.DATA.NUM_FRAMES % cfg.SLOWFAST.ALPHA == 0,
+        "SLOWFAST.ALPHA",
+        f"give a divisor of DATA.NUM_FRAMES ({cfg.DATA.NUM_FRAMES})",
+    )
+    refuse_unless(
+        len(cfg.DATA.MEAN) == len(cfg.DATA.STD) == 3 and min(cfg.DATA.STD) > 0,
+        "DATA.STD",
+        "give DATA.MEAN and DATA.STD three values each, the latter positive",
+    )
+    for key in ("TRAIN", "TEST"):
+        refuse_unless(cfg[key].BATCH_SIZE > 0, f"{key}.BATCH_SIZE", "give at least 1")
+    refuse_unless(cfg.SOLVER.MAX_EPOCH > 0, "SOLVER.MAX_EPOCH", "give at least 1")
+    refuse_unless(cfg.TRAIN.EVAL_PERIOD > 0, "TRAIN.EVAL_PERIOD", "give at least 1")
+    refuse_unless(cfg.TRAIN.CHECKPOINT_PERIOD > 0, "TRAIN.CHECKPOINT_PERIOD", "give at least 1")
+    refuse_unless(cfg.SOLVER.EPOCH_ITERS >= 0, "SOLVER.EPOCH_ITERS", "give 0 or more")
+    refuse_unless(cfg.DATA_LOADER.NUM_WORKERS >= 0, "DATA_LOADER.NUM_WORKERS", "give 0 or more")
+
+    available = torch.cuda.device_count()
+    remedy = "set NUM_GPUS 0 for the CPU" if available == 0 else f"set NUM_GPUS to {available} or less"
+    refuse_unless(0 <= cfg.NUM_GPUS <= available, "NUM_GPUS", f"this machine has {available} usable GPUs; {remedy}")
+    processes = max(cfg.NUM_GPUS, 1) * cfg.NUM_SHARDS
+    for key in ("TRAIN", "TEST"):
+        refuse_unless(
+            cfg[key].BATCH_SIZE % processes == 0,
+            f"{key}.BATCH_SIZE",
+            f"it is shared by {processes} processes, so give a multiple of {processes}",
+        )
+    if not cfg.DATA.PATH_TO_DATA_DIR:
+        raise InputError("DATA.PATH_TO_DATA_DIR is not set: name the folder that holds frames/ and annotations/.")
+
+
+pyslowfast.extend_config(add_thermal_config)

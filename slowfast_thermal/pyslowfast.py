@@ -1,0 +1,210 @@
+"""The installed PySlowFast, whichever version it is.
+
+`slowfast` is either the registry's pyslowfast 1.0 (January 2020) or a checkout of
+facebookresearch/SlowFast on PYTHONPATH. Everything in which they differ, and every gap between
+them and today's torch and numpy, is met here; the rest of the package imports PySlowFast's parts
+from this module and knows no versions.
+"""
+
+import importlib
+import importlib.util
+import logging
+import sys
+import types
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from fvcore.common.config import CfgNode
+from fvcore.common.registry import Registry
+
+
+def _stand_in(name: str, **members: object) -> types.ModuleType:
+    """Puts a module of this name, holding `members`, where `import` finds it."""
+    module = sys.modules[name] = types.ModuleType(name)
+    vars(module).update(members)
+    parent, _, child = name.rpartition(".")
+    if parent:
+        setattr(sys.modules.setdefault(parent, types.ModuleType(parent)), child, module)
+    return module
+
+
+def _missing_from_pytorchvideo(name: str):
+    def unavailable(*_args, **_kwargs):
+        raise NotImplementedError(f"pytorchvideo's {name} needs a newer pytorchvideo than the installed one.")
+
+    return unavailable
+
+
+# PySlowFast's RoI head imports detectron2's ROIAlign, which the package registry does not carry;
+# it is a thin wrapper of torchvision's operator with the same arguments.
+if importlib.util.find_spec("detectron2") is None:
+    _stand_in("detectron2")
+    _stand_in("detectron2.layers", ROIAlign=torchvision.ops.RoIAlign)
+
+# The checkout imports its AVA evaluation as `vision.fair.slowfast.ava_evaluation`, a path of
+# Facebook's own repository; the folder lies beside `slowfast` in the public one.
+_folder = Path(importlib.util.find_spec("slowfast").origin).parent
+_IS_CHECKOUT = (_folder / "models" / "build.py").exists()
+if _IS_CHECKOUT:
+    for _name in ("vision", "vision.fair", "vision.fair.slowfast"):
+        _stand_in(_name)
+    _stand_in("vision.fair.slowfast.ava_evaluation")
+    sys.modules["vision.fair.slowfast.ava_evaluation"].__path__ = [str(_folder.parent / "ava_evaluation")]
+
+    # The checkout imports names that pytorchvideo 0.1.5 of the registry lacks. Contrastive
+    # learning and local synchronised batch norm use them, detection does not.
+    _distributed = importlib.import_module("pytorchvideo.layers.distributed")
+    for _name in (
+        "cat_all_gather",
+        "get_local_process_group",
+        "get_local_rank",
+        "get_local_size",
+        "init_distributed_training",
+    ):
+        if not hasattr(_distributed, _name):
+            setattr(_distributed, _name, _missing_from_pytorchvideo(_name))
+
+with warnings.catch_warnings():
+    # The libraries below PySlowFast use functions that torch and torchvision have deprecated.
+    warnings.simplefilter("ignore")
+    import slowfast.utils.checkpoint as checkpoint
+    import slowfast.utils.distributed as distributed
+    import slowfast.utils.logging as _slowfast_logging
+    from slowfast.config import defaults as _defaults
+    from slowfast.datasets.build import DATASET_REGISTRY, build_dataset  # noqa: F401
+    from slowfast.datasets.loader import detection_collate  # noqa: F401
+    from slowfast.models import video_model_builder as _builder
+    from slowfast.models.optimizer import construct_optimizer, get_epoch_lr, set_lr  # noqa: F401
+    from slowfast.utils import ava_eval_helper as ava_evaluation  # noqa: F401
+    from slowfast.utils import meters as _meters
+    from slowfast.utils.misc import frozen_bn_stats  # noqa: F401
+
+VERSION = "checkout" if _IS_CHECKOUT else "1.0"
+
+# numpy 1.24 removed `float` and `bool`, which the AVA metrics of 1.0 use; only that module sees them.
+_evaluation_package = ava_evaluation.object_detection_evaluation.__package__
+metrics = importlib.import_module(f"{_evaluation_package}.metrics")
+per_image_evaluation = importlib.import_module(f"{_evaluation_package}.per_image_evaluation")
+if not _IS_CHECKOUT:
+    metrics.np = types.SimpleNamespace(**{**vars(np), "float": float, "bool": bool})
+
+# Neither version lists the depth of ResNet-152.
+_builder._MODEL_STAGE_DEPTH.setdefault(152, (3, 8, 36, 3))
+
+if _IS_CHECKOUT:
+    from slowfast.models.build import MODEL_REGISTRY
+    from slowfast.models.video_model_builder import SlowFast
+else:
+    # 1.0 has a fixed table of models instead of a registry, under another class name.
+    MODEL_REGISTRY = Registry("MODEL")
+    SlowFast = _builder.SlowFastModel
+
+
+class AVAMeter(_meters.AVAMeter):
+    """PySlowFast's AVAMeter with the one call that 1.0 lacks."""
+
+    if not _IS_CHECKOUT:
+
+        def data_toc(self) -> None:
+            """The checkout's meter times the data; 1.0 does not."""
+
+
+def _complete_config(cfg: CfgNode) -> None:
+    """Adds the keys of the checkout that the YAML files use and 1.0 lacks, with the checkout's defaults."""
+
+    def add(node: CfgNode, **keys: object) -> None:
+        for key, value in keys.items():
+            if key not in node:
+                node[key] = value
+
+    add(cfg, TENSORBOARD=CfgNode())
+    add(cfg.TENSORBOARD, ENABLE=False, LOG_DIR="")
+    add(cfg.MODEL, MODEL_NAME="SlowFast", FROZEN_BN=False, HEAD_ACT="softmax")
+    add(cfg.TRAIN, MIXED_PRECISION=False)
+    add(cfg.SOLVER, CLIP_GRAD_VAL=None, CLIP_GRAD_L2NORM=None)
+    # An integer default refuses a warm-up of half an epoch.
+    cfg.SOLVER.WARMUP_EPOCHS = float(cfg.SOLVER.WARMUP_EPOCHS)
+
+
+_complete_config(_defaults._C)
+
+
+def extend_config(add_keys) -> None:
+    """Calls `add_keys(cfg)` on PySlowFast's defaults, so that its own `get_cfg` knows the keys too."""
+    add_keys(_defaults._C)
+
+
+def get_cfg() -> CfgNode:
+    """A copy of PySlowFast's defaults with every registered extension."""
+    return _defaults.get_cfg()
+
+
+def build_model(cfg: CfgNode, device: torch.device) -> torch.nn.Module:
+    """The model `cfg.MODEL.MODEL_NAME` of MODEL_REGISTRY on `device`, wrapped for data parallelism
+    when there are several processes. (1.0's own function insists on CUDA, the checkout's wraps
+    only GPUs.) Its weights lie channels last in memory, which 3D convolutions are fastest with."""
+    model = MODEL_REGISTRY.get(cfg.MODEL.MODEL_NAME)(cfg).to(device, memory_format=torch.channels_last_3d)
+    if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
+        model = torch.nn.parallel.DistributedDataParallel(
+            model, device_ids=[device] if device.type == "cuda" else None
+        )
+    return model
+
+
+def pack_sample(inputs: list, labels: np.ndarray, index: int, extra: dict) -> tuple:
+    """One data set item as this version's `detection_collate` takes it (the checkout adds a time)."""
+    return (inputs, labels, index, 0, extra) if _IS_CHECKOUT else (inputs, labels, index, extra)
+
+
+def unpack_batch(batch: tuple) -> tuple:
+    """(inputs, labels, index, extra) of a collated batch."""
+    inputs, labels, index, *_time, extra = batch
+    return inputs, labels, index, extra
+
+
+def checkpoint_path(output_dir: str, epoch: int) -> Path:
+    """Where PySlowFast keeps the checkpoint after `epoch` epochs (1 is the first)."""
+    return Path(checkpoint.get_path_to_checkpoint(output_dir, epoch))
+
+
+def last_checkpoint(output_dir: str) -> Path | None:
+    """The newest checkpoint in PySlowFast's folder, None where there is none."""
+    folder = Path(checkpoint.get_checkpoint_dir(output_dir))
+    names = sorted(folder.glob("checkpoint_epoch_*.pyth"))
+    return names[-1] if names else None
+
+
+def _log_to_file(logger: logging.Logger, path: Path, line: str) -> None:
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter(line))
+    logger.addHandler(handler)
+
+
+def setup_logging(output_dir: str) -> None:
+    """PySlowFast's console logging, with everything in `output_dir/stdout.log` too, and the json_stats
+    lines in `output_dir/json_stats.log`. The console leaves those lines out: they are for machines.
+    """
+    Path(output_dir).mkdir(parents=True, exist_ok=True)
+    if _IS_CHECKOUT:
+        _slowfast_logging.setup_logging(output_dir)
+    else:
+        _slowfast_logging.setup_logging()
+        if distributed.get_rank() == 0:
+            _log_to_file(logging.root, Path(output_dir) / "stdout.log", "[%(asctime)s][%(levelname)s] %(message)s")
+            _log_to_file(_slowfast_logging.get_logger(_slowfast_logging.__name__), Path(output_dir) / "json_stats.log", "%(message)s")
+    # The checkout logs at DEBUG, which floods the console with h5py's and matplotlib's messages.
+    logging.root.setLevel(logging.INFO)
+    for handler in logging.root.handlers:
+        if getattr(handler, "stream", None) is sys.stdout:
+            handler.addFilter(lambda record: not record.getMessage().startswith("json_stats"))
+
+
+def log_json_stats(stats: dict, output_dir: str) -> None:
+    """Logs `stats` as one of PySlowFast's json_stats lines."""
+    if _IS_CHECKOUT:
+        _slowfast_logging.log_json_stats(stats, output_dir)
+    else:
+        _slowfast_logging.log_json_stats(stats)

@@ -1,0 +1,96 @@
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import simplejson
+
+from slowfast_thermal.config import load_config
+from slowfast_thermal.datasets.synthetic import synthesize
+
+CONFIGS = Path(__file__).parents[1] / "configs" / "Thermal"
+
+
+@pytest.fixture(scope="session")
+def synthetic_data(tmp_path_factory) -> Path:
+    """A small synthetic data set: 4 recordings of 20x30 pixels with 24 keyframes."""
+    folder = tmp_path_factory.mktemp("data") / "synthetic"
+    synthesize(folder, num_recordings=4, num_keyframes=24, height=20, width=30, seed=0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The recordings that THERMAL_DATA_DIR names."""
+    if "THERMAL_DATA_DIR" not in os.environ:
+        pytest.skip("THERMAL_DATA_DIR does not name a folder of real recordings")
+    return Path(os.environ["THERMAL_DATA_DIR"])
+
+
+@pytest.fixture
+def small_config(tmp_path):
+    """Gives a configuration of a small network for a data folder, with further overrides."""
+
+    def load(data: Path, *overrides: object):
+        fixed = small_overrides(data, tmp_path / "output")
+        return load_config(str(CONFIGS / "DEMO.yaml"), fixed + [str(value) for value in overrides])
+
+    return load
+
+
+def small_overrides(data: Path, output_dir: Path) -> list[str]:
+    """Overrides of DEMO.yaml that make a step a matter of milliseconds."""
+    settings = {
+        "DATA.PATH_TO_DATA_DIR": data,
+        "OUTPUT_DIR": output_dir,
+        "THERMAL.INPUT_SIZE": "[32,48]",
+        "RESNET.WIDTH_PER_GROUP": 8,
+        "TRAIN.BATCH_SIZE": 4,
+        "TRAIN.MIXED_PRECISION": False,
+        "TEST.BATCH_SIZE": 4,
+        "SOLVER.MAX_EPOCH": 2,
+        "SOLVER.EPOCH_ITERS": 0,
+        "TRAIN.EVAL_PERIOD": 1,
+        "TRAIN.CHECKPOINT_PERIOD": 1,
+    }
+    return [str(part) for pair in settings.items() for part in pair]
+
+
+@pytest.fixture
+def handmade_data(tmp_path):
+    """Two recordings of 100 frames of 8x12 pixels and keyframes that a test may change before `write()`."""
+
+    class HandmadeData:
+        folder = tmp_path / "handmade"
+
+        def __init__(self):
+            rng = np.random.default_rng(0)
+            self.frames = {name: rng.uniform(15, 30, (100, 8, 12)).astype(np.float32) for name in ("A", "B")}
+            self.timestamps = {name: 1000 + 150 * np.arange(100) for name in self.frames}
+            self.document = {
+                "images": [
+                    {"id": f"{name}_{i}", "sensor_id": name, "timestamp": 1000 + 150 * i, "width": 12, "height": 8, "frame_idx": i}
+                    for name in self.frames
+                    for i in (40, 50)
+                ],
+                "annotations": [
+                    {"image_id": f"{name}_{i}", "bbox": [0.5, 0.5, 0.25, 0.5], "category_id": (i // 10) % 2}
+                    for name in self.frames
+                    for i in (40, 50)
+                ],
+                "categories": [{"id": 0, "name": "standing"}, {"id": 1, "name": "lying"}],
+            }
+
+        def write(self) -> Path:
+            (self.folder / "frames").mkdir(parents=True)
+            for name, frames in self.frames.items():
+                with h5py.File(self.folder / "frames" / f"{name}.h5", "w") as file:
+                    file["frames"] = frames
+                    file["timestamps"] = self.timestamps[name]
+            (self.folder / "annotations").mkdir()
+            for split in ("train", "val"):
+                (self.folder / "annotations" / f"{split}.json").write_text(simplejson.dumps(self.document))
+            return self.folder
+
+    return HandmadeData()

@@ -1,0 +1,76 @@
+import pytest
+import torch
+
+from slowfast_thermal.config import load_config
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.pyslowfast import get_cfg, get_epoch_lr
+from tests.conftest import CONFIGS
+
+DATA = ["DATA.PATH_TO_DATA_DIR", "somewhere", "NUM_GPUS", "0"]
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("[!BF]*.yaml")), ids=lambda path: path.stem)
+def test_every_configuration_loads(path):
+    cfg = load_config(str(path), DATA)
+    assert cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE == 64
+    assert cfg.MODEL.MODEL_NAME == "ThermalSlowFast"
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_pyslowfasts_own_defaults_take_every_file(path):
+    get_cfg().merge_from_file(str(path))
+
+
+@pytest.mark.parametrize("name", ["SLOWFAST_8x8_R101", "SLOWFAST_4x16_R50"])
+def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
+    cfg = load_config(str(CONFIGS / f"{name}.yaml"), DATA)
+    assert cfg.SOLVER.MAX_EPOCH * cfg.SOLVER.EPOCH_ITERS == 10_000 and cfg.TRAIN.BATCH_SIZE == 4
+    rate = {i: get_epoch_lr(i / cfg.SOLVER.EPOCH_ITERS, cfg) for i in (0, 499, 500, 6999, 7000, 8999, 9000)}
+    assert rate[0] == pytest.approx(1e-5) and 0.99e-4 < rate[499] < 1e-4
+    assert [rate[i] for i in (500, 6999)] == pytest.approx([1e-4] * 2)
+    assert [rate[i] for i in (7000, 8999, 9000)] == pytest.approx([1e-5, 1e-5, 1e-6])
+    assert cfg.MODEL.FROZEN_BN and cfg.MODEL.DROPOUT_RATE == 0.3
+    assert cfg.THERMAL.INPUT_SIZE == [256, 384]
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["THERMAL.INPUT_SIZ", "3"], r"key 'THERMAL\.INPUT_SIZ', which does not exist: did you mean 'THERMAL\.INPUT_SIZE'\?"),
+        (["SOLVER.BASE_LR"], r"'SOLVER\.BASE_LR' has no value"),
+        (["SOLVER.BASE_LR", "fast"], r"sets SOLVER\.BASE_LR to 'fast', which does not fit"),
+        (["THERMAL.INPUT_SIZE", "[80"], r"sets THERMAL\.INPUT_SIZE to '\[80', which does not fit"),
+        (["NUM_GPUS", str(torch.cuda.device_count() + 1)], r"NUM_GPUS is \d+: this machine has \d+ usable GPUs; set"),
+        (["THERMAL.TEMPERATURE_RANGE", "[35.0,10.0]"], r"TEMPERATURE_RANGE is \[35\.0, 10\.0\]: give two temperatures"),
+        (["MODEL.LOSS_FUNC", "hinge"], r"MODEL\.LOSS_FUNC is 'hinge': give cross_entropy, focal or bce"),
+        (["RESNET.DEPTH", "34"], r"RESNET\.DEPTH is 34: give 50, 101 or 152"),
+        (["SLOWFAST.ALPHA", "5"], r"SLOWFAST\.ALPHA is 5: give a divisor of DATA\.NUM_FRAMES \(32\)"),
+        (["TRAIN.BATCH_SIZE", "0"], r"TRAIN\.BATCH_SIZE is 0: give at least 1"),
+        (["TRAIN.BATCH_SIZE", "3", "NUM_SHARDS", "2"], r"TRAIN\.BATCH_SIZE is 3: it is shared by 2 processes"),
+        (["DATA.PATH_TO_DATA_DIR", ""], r"DATA\.PATH_TO_DATA_DIR is not set"),
+    ],
+)
+def test_a_wrong_override_is_named_with_its_remedy(overrides, message):
+    with pytest.raises(InputError, match=message):
+        load_config(str(CONFIGS / "DEMO.yaml"), DATA + overrides)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("THERMAL:\n  CACHE_GB: 3\n", r"mine\.yaml sets the key 'THERMAL\.CACHE_GB', which .*'THERMAL\.CACHE_GIB'"),
+        ("SOLVER:\n  MAX_EPOCH: many\n", r"mine\.yaml sets a value of the wrong type"),
+        ("SOLVER: [\n", r"mine\.yaml is not a valid YAML configuration"),
+        ("just words\n", r"mine\.yaml is not a valid YAML configuration"),
+        ("_BASE_: gone.yaml\n", r"mine\.yaml names a _BASE_ file that does not exist"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_remedy(tmp_path, text, message):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_config(str(tmp_path / "mine.yaml"), DATA)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(InputError, match=r"Configuration file 'gone\.yaml' does not exist"):
+        load_config("gone.yaml", DATA)
