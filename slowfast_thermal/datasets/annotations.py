@@ -1,0 +1,247 @@
+"""Annotation files: keyframes of recordings with people's boxes and actions.
+
+The JSON holds `images` (id, sensor_id, timestamp in ms, frame_idx), `annotations` (image_id, bbox as
+centre x, centre y, width, height, each divided by the image size, category_id) and `categories`
+(id, name).
+
+Letters: R people of a keyframe, C classes.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from slowfast_thermal.errors import InputError
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """One annotated frame.
+
+    Attributes:
+        image_id: as in the file.
+        recording: name of the recording, the image's `sensor_id`.
+        timestamp: milliseconds.
+        frame_index: of the frame in the recording.
+        boxes: (R, 4) float32 x1, y1, x2, y2, each divided by the image size, inside the image.
+        labels: (R, C) float32, 1 for a person's actions.
+    """
+
+    image_id: str
+    recording: str
+    timestamp: int
+    frame_index: int
+    boxes: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """The keyframes of one or more annotation files.
+
+    Attributes:
+        classes: names in the order of their ids.
+        keyframes: in the order of the files, also those without people.
+        num_clipped: boxes that reached over the image's edge and were cut there.
+        num_dropped: boxes of which nothing lay inside the image.
+    """
+
+    classes: list[str]
+    keyframes: list[Keyframe]
+    num_clipped: int
+    num_dropped: int
+
+
+def _read_json(path: Path) -> object:
+    if not path.is_file():
+        raise InputError(f"File '{path}' does not exist: check DATA.PATH_TO_DATA_DIR and the names under it.")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid JSON ({error}): write it again.") from None
+
+
+def _field(record: object, key: str, kind: type | tuple[type, ...], where: str) -> object:
+    """`record[key]` if it is of the kind; an integer passes as a float, a boolean never as a number."""
+    if not isinstance(record, dict) or key not in record:
+        raise InputError(f"{where} has no '{key}': add it.")
+    value = record[key]
+    if isinstance(value, bool) or not isinstance(value, kind):
+        names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+        raise InputError(f"{where}: '{key}' is {value!r}, but must be of type {names}.")
+    return value
+
+
+def _read_classes(document: dict, path: Path) -> dict[int, str]:
+    classes = {}
+    for position, category in enumerate(_field(document, "categories", list, str(path))):
+        where = f"{path}, categories[{position}]"
+        class_id, name = _field(category, "id", int, where), _field(category, "name", str, where)
+        if class_id in classes or name in classes.values():
+            raise InputError(f"{where}: id {class_id} or name '{name}' stands there twice: make both unique.")
+        if not name.strip() or any(c in name for c in '"\n\r'):
+            raise InputError(f"{where}: the name {name!r} is empty or has a quote or line break: rename the class.")
+        classes[class_id] = name
+    if not classes:
+        raise InputError(f"{path} lists no categories: name the classes there.")
+    return dict(sorted(classes.items()))
+
+
+def _read_box(annotation: object, where: str) -> np.ndarray:
+    """(4,) x1, y1, x2, y2, not yet cut at the image's edges."""
+    box = _field(annotation, "bbox", list, where)
+    if len(box) != 4 or not all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in box):
+        raise InputError(f"{where}: bbox is {box}, but must be four finite numbers.")
+    x, y, width, height = box
+    if width <= 0 or height <= 0:
+        raise InputError(f"{where}: bbox {box} has a width or height that is not positive: correct or remove it.")
+    return np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
+
+
+def load_annotations(paths: list[Path]) -> Annotations:
+    """Reads annotation files that share one class list.
+
+    Two annotations of one image with the same box are two actions of one person.
+
+    Raises:
+        InputError: a missing file, invalid JSON, or a record that does not fit, with its place.
+    """
+    classes, keyframes = None, []
+    num_clipped = num_dropped = 0
+    seen_ids, seen_times = {}, {}
+    for path in paths:
+        document = _read_json(path)
+        file_classes = _read_classes(document, path)
+        if classes is not None and file_classes != classes:
+            raise InputError(f"{path} has other categories than {paths[0]}: give all files the same list.")
+        classes = file_classes
+        class_index = {class_id: index for index, class_id in enumerate(classes)}
+
+        images = {}
+        for position, image in enumerate(_field(document, "images", list, str(path))):
+            where = f"{path}, images[{position}]"
+            image_id = _field(image, "id", (str, int), where)
+            recording = _field(image, "sensor_id", str, where)
+            timestamp = _field(image, "timestamp", int, where)
+            _field(image, "frame_idx", int, where)
+            if image_id in seen_ids:
+                raise InputError(f"{where}: image id '{image_id}' stands in {seen_ids[image_id]} already: make ids unique.")
+            if (recording, timestamp) in seen_times:
+                raise InputError(
+                    f"{where}: {recording} has a keyframe at {timestamp} ms in {seen_times[recording, timestamp]} "
+                    "already: keep one of them."
+                )
+            if not recording or any(c.isspace() or c in ",/\\" for c in recording):
+                raise InputError(
+                    f"{where}: sensor_id {recording!r} names a recording file, so it must not be empty nor hold "
+                    "spaces, commas or slashes: rename the recording."
+                )
+            seen_ids[image_id] = seen_times[recording, timestamp] = where
+            images[image_id] = (image, {})
+
+        for position, annotation in enumerate(_field(document, "annotations", list, str(path))):
+            where = f"{path}, annotations[{position}]"
+            image_id = _field(annotation, "image_id", (str, int), where)
+            if image_id not in images:
+                raise InputError(f"{where}: image_id '{image_id}' is no image of this file: add the image or remove this.")
+            class_id = _field(annotation, "category_id", int, where)
+            if class_id not in class_index:
+                raise InputError(f"{where}: category_id {class_id} is not in the categories {list(classes)}.")
+            box = _read_box(annotation, where)
+            clipped = np.clip(box, 0, 1)
+            if clipped[0] >= clipped[2] or clipped[1] >= clipped[3]:
+                num_dropped += 1
+                continue
+            num_clipped += bool((clipped != box).any())
+            labels = images[image_id][1].setdefault(tuple(clipped), np.zeros(len(classes), np.float32))
+            labels[class_index[class_id]] = 1
+
+        for image_id, (image, people) in images.items():
+            keyframes.append(
+                Keyframe(
+                    image_id=str(image_id),
+                    recording=image["sensor_id"],
+                    timestamp=image["timestamp"],
+                    frame_index=image["frame_idx"],
+                    boxes=np.array(list(people), np.float32).reshape(-1, 4),
+                    labels=np.array(list(people.values()), np.float32).reshape(-1, len(classes)),
+                )
+            )
+    return Annotations(list(classes.values()), keyframes, num_clipped, num_dropped)
+
+
+def load_detections(
+    path: Path, keyframes: list[Keyframe], image_sizes: dict[str, tuple[int, int]], min_score: float
+) -> list[np.ndarray]:
+    """Detected people for each keyframe.
+
+    Args:
+        path: AVA's predicted boxes as CSV (recording, timestamp in ms, x1, y1, x2, y2 divided by the image
+            size, an ignored label, score), or COCO's results as JSON (image_id, bbox as x, y, width, height in
+            pixels, score).
+        keyframes: for which detections are wanted; others in the file are ignored.
+        image_sizes: height and width in pixels by recording.
+        min_score: detections that score less are left out.
+
+    Returns:
+        For each keyframe (R, 4) float32 x1, y1, x2, y2 divided by the image size, inside the image.
+
+    Raises:
+        InputError: a missing file, or a record that does not fit.
+    """
+    if path.suffix == ".json":
+        found = _read_coco_results(path, keyframes, image_sizes, min_score)
+    else:
+        found = _read_ava_boxes(path, keyframes, min_score)
+    boxes = []
+    for keyframe in keyframes:
+        clipped = np.clip(np.array(found[keyframe.image_id], np.float32).reshape(-1, 4), 0, 1)
+        boxes.append(clipped[(clipped[:, 0] < clipped[:, 2]) & (clipped[:, 1] < clipped[:, 3])])
+    return boxes
+
+
+def _read_coco_results(
+    path: Path, keyframes: list[Keyframe], image_sizes: dict[str, tuple[int, int]], min_score: float
+) -> dict[str, list]:
+    found = {keyframe.image_id: [] for keyframe in keyframes}
+    recordings = {keyframe.image_id: keyframe.recording for keyframe in keyframes}
+    document = _read_json(path)
+    if not isinstance(document, list):
+        raise InputError(f"{path} is no list of COCO results: give [{{image_id, bbox, score}}, ...].")
+    for position, record in enumerate(document):
+        where = f"{path}, record {position}"
+        image_id = str(_field(record, "image_id", (str, int), where))
+        score = _field(record, "score", (int, float), where)
+        box = _field(record, "bbox", list, where)
+        if len(box) != 4 or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in box) or min(box[2:]) <= 0:
+            raise InputError(f"{where}: bbox is {box}, but must be x, y, width, height in pixels, the last two positive.")
+        if image_id in found and score >= min_score:
+            height, width = image_sizes[recordings[image_id]]
+            x, y, w, h = box
+            found[image_id].append([x / width, y / height, (x + w) / width, (y + h) / height])
+    return found
+
+
+def _read_ava_boxes(path: Path, keyframes: list[Keyframe], min_score: float) -> dict[str, list]:
+    if not path.is_file():
+        raise InputError(f"File '{path}' does not exist: check THERMAL.TEST_DETECTIONS.")
+    found = {keyframe.image_id: [] for keyframe in keyframes}
+    ids = {(keyframe.recording, keyframe.timestamp): keyframe.image_id for keyframe in keyframes}
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        try:
+            recording, timestamp, *box, _label, score = line.split(",")
+            box, score = [float(v) for v in box], float(score)
+            key = (recording, int(timestamp))
+            if len(box) != 4 or not all(map(math.isfinite, box)) or box[0] >= box[2] or box[1] >= box[3]:
+                raise ValueError
+        except ValueError:
+            raise InputError(
+                f"{path}, line {number}: '{line[:80]}' is not 'recording,timestamp,x1,y1,x2,y2,label,score' "
+                "with x1 < x2 and y1 < y2."
+            ) from None
+        if key in ids and score >= min_score:
+            found[ids[key]].append(box)
+    return found

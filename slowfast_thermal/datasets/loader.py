@@ -1,0 +1,85 @@
+"""Loaders whose order and augmentation depend on the seed and the iteration alone.
+
+A run that is stopped and resumed, or has another number of workers, sees the same samples.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from slowfast_thermal.datasets.thermal import Thermal
+from slowfast_thermal.pyslowfast import detection_collate
+
+
+class StreamSampler(Sampler):
+    """An endless stream of shuffled passes over the data, cut into epochs of a fixed number of batches.
+
+    Yields (index, seed of the augmentation) for one process's part of each batch. The global batch of
+    iteration i is the same whatever the number of processes.
+
+    Args:
+        num_samples: of the data set.
+        batch_size: of all processes together.
+        epoch_iters: batches of an epoch.
+        seed: of the order.
+        rank, world_size: this process, and how many there are.
+    """
+
+    def __init__(self, num_samples: int, batch_size: int, epoch_iters: int, seed: int, rank: int, world_size: int):
+        self._num_samples = num_samples
+        self._batch_size = batch_size
+        self._epoch_iters = epoch_iters
+        self._seed = seed
+        self._rank = rank
+        self._local_size = batch_size // world_size
+        self._first_iter = 0
+
+    def set_position(self, epoch: int, iteration: int) -> None:
+        """The next pass over this sampler yields the rest of `epoch` from `iteration` on."""
+        self._first_iter = epoch * self._epoch_iters + iteration
+
+    def __len__(self) -> int:
+        return (self._epoch_iters - self._first_iter % self._epoch_iters) * self._local_size
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order, order_of_pass = None, -1
+        first = self._first_iter
+        for iteration in range(first, first + self._epoch_iters - first % self._epoch_iters):
+            start = iteration * self._batch_size + self._rank * self._local_size
+            for position in range(start, start + self._local_size):
+                number, offset = divmod(position, self._num_samples)
+                if number != order_of_pass:
+                    rng = np.random.default_rng((self._seed, number, 0))
+                    order, order_of_pass = rng.permutation(self._num_samples).tolist(), number
+                yield order[offset], position
+
+
+def construct_train_loader(cfg, dataset: Thermal, rank: int, world_size: int) -> DataLoader:
+    """The loader of the training set; `loader.sampler.set_position` says where the next epoch starts."""
+    epoch_iters = cfg.SOLVER.EPOCH_ITERS or len(dataset) // cfg.TRAIN.BATCH_SIZE
+    sampler = StreamSampler(len(dataset), cfg.TRAIN.BATCH_SIZE, epoch_iters, cfg.RNG_SEED, rank, world_size)
+    return _construct(cfg, dataset, sampler, cfg.TRAIN.BATCH_SIZE // world_size)
+
+
+def construct_test_loader(cfg, dataset: Thermal, rank: int, world_size: int) -> DataLoader:
+    """A loader of every sample once, in order; each process takes its own part."""
+    indices = range(rank, len(dataset), world_size)
+    return _construct(cfg, dataset, indices, cfg.TEST.BATCH_SIZE // world_size)
+
+
+def _construct(cfg, dataset: Thermal, sampler, batch_size: int) -> DataLoader:
+    workers = cfg.DATA_LOADER.NUM_WORKERS
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=sampler,
+        num_workers=workers,
+        collate_fn=detection_collate,
+        pin_memory=cfg.DATA_LOADER.PIN_MEMORY and cfg.NUM_GPUS > 0,
+        persistent_workers=workers > 0,
+        multiprocessing_context=cfg.THERMAL.WORKER_START_METHOD or None if workers else None,
+        # A generator of its own: the workers' seeds must not be drawn from the state that a resumed run restores.
+        generator=torch.Generator(),
+    )

@@ -1,0 +1,176 @@
+"""The data set `Thermal`: clips around annotated keyframes, as PySlowFast's AVA data set yields them.
+
+Letters: T frames of a pathway, H, W sensor pixels, R people of a keyframe, C classes.
+"""
+
+import fnmatch
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from slowfast_thermal.datasets.annotations import Keyframe, load_annotations, load_detections
+from slowfast_thermal.datasets.augmentation import Augmentation
+from slowfast_thermal.datasets.recordings import Recording, RecordingCache
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.pyslowfast import DATASET_REGISTRY, pack_sample
+
+logger = logging.getLogger(__name__)
+
+
+@DATASET_REGISTRY.register()
+class Thermal(torch.utils.data.Dataset):
+    """Keyframes of thermal recordings with people's boxes and actions.
+
+    Args:
+        cfg: PySlowFast's configuration with node THERMAL.
+        split: "train", or "val" or "test", which both read THERMAL.TEST_ANNOTATIONS.
+
+    Attributes:
+        classes: names of the C classes.
+        keyframes: all annotated keyframes of the split.
+        recordings: names of the recordings; a sample's metadata gives the place in this list.
+        class_counts: (C,) int64, number of annotated boxes of each class.
+
+    Raises:
+        InputError: something is missing or wrong in the files, or they do not fit the configuration.
+    """
+
+    def __init__(self, cfg, split: str):
+        root = Path(cfg.DATA.PATH_TO_DATA_DIR)
+        if not root.is_dir():
+            raise InputError(f"Data folder '{root}' does not exist: set DATA.PATH_TO_DATA_DIR.")
+        node = cfg.THERMAL
+        self._split = split
+        names, patterns = (
+            (node.TRAIN_ANNOTATIONS, node.TRAIN_RECORDINGS)
+            if split == "train"
+            else (node.TEST_ANNOTATIONS, node.TEST_RECORDINGS)
+        )
+        annotations = load_annotations([root / name for name in names])
+        self.classes = annotations.classes
+        self.keyframes = [
+            keyframe
+            for keyframe in annotations.keyframes
+            if any(fnmatch.fnmatchcase(keyframe.recording, pattern) for pattern in patterns)
+        ]
+        if len(self.classes) != cfg.MODEL.NUM_CLASSES:
+            raise InputError(
+                f"{root / names[0]} lists {len(self.classes)} categories, but MODEL.NUM_CLASSES is "
+                f"{cfg.MODEL.NUM_CLASSES}: set MODEL.NUM_CLASSES {len(self.classes)}."
+            )
+        self.recordings = sorted({keyframe.recording for keyframe in self.keyframes})
+        self._place = {name: place for place, name in enumerate(self.recordings)}
+        self._open_recordings(root / node.FRAMES_DIR, cfg)
+
+        boxes = [keyframe.boxes for keyframe in self.keyframes]
+        labels = [keyframe.labels for keyframe in self.keyframes]
+        self.class_counts = np.concatenate([np.zeros((0, len(self.classes))), *labels]).sum(axis=0).astype(np.int64)
+        if split != "train" and node.TEST_DETECTIONS:
+            sizes = {recording.name: (recording.height, recording.width) for recording in self._cache}
+            boxes = load_detections(
+                Path(node.TEST_DETECTIONS), self.keyframes, sizes, cfg.AVA.DETECTION_SCORE_THRESH
+            )
+            labels = [np.zeros((len(found), len(self.classes)), np.float32) for found in boxes]
+        self._samples = [sample for sample in zip(self.keyframes, boxes, labels) if len(sample[1])]
+        if not self._samples:
+            raise InputError(
+                f"{', '.join(str(root / name) for name in names)}: no keyframe of a recording that matches "
+                f"{list(patterns)} has a person's box, so there is nothing to {'train' if split == 'train' else 'test'} on."
+            )
+        self._seed = cfg.RNG_SEED
+        self._rate = cfg.DATA.SAMPLING_RATE
+        self._length = cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE
+        self._slow_stride = cfg.SLOWFAST.ALPHA * cfg.DATA.SAMPLING_RATE
+        self._window = tuple(node.TEMPERATURE_RANGE)
+        self._input_size = tuple(node.INPUT_SIZE)
+        self._augmentation = Augmentation.from_config(node.AUG) if split == "train" else None
+        self._enlarge = np.array(node.TEST_BOX_ENLARGE, np.float32) if split != "train" else np.zeros(2, np.float32)
+        logger.info(
+            "%s: %d keyframes with %d boxes in %d recordings; %d boxes cut at the image's edge, %d outside it dropped.",
+            split, len(self), sum(len(b) for _, b, _ in self._samples), len(self.recordings),
+            annotations.num_clipped, annotations.num_dropped,
+        )  # fmt: skip
+
+    def _open_recordings(self, folder: Path, cfg) -> None:
+        if not folder.is_dir():
+            raise InputError(f"Folder of recordings '{folder}' does not exist: check THERMAL.FRAMES_DIR.")
+        node = cfg.THERMAL
+        recordings = {
+            name: Recording(folder / f"{name}.h5", tuple(node.VALID_RANGE), node.FILL_TEMPERATURE)
+            for name in self.recordings
+        }
+        for recording in recordings.values():
+            first = recordings[self.recordings[0]]
+            if (recording.height, recording.width) != (first.height, first.width):
+                raise InputError(
+                    f"{recording.path} has frames of {recording.height}x{recording.width} pixels, but {first.path} "
+                    f"of {first.height}x{first.width}: put recordings of different sensors into different data sets."
+                )
+        for keyframe in self.keyframes:
+            recording = recordings[keyframe.recording]
+            if not 0 <= keyframe.frame_index < recording.num_frames:
+                raise InputError(
+                    f"Image '{keyframe.image_id}' has frame_idx {keyframe.frame_index}, but {recording.path} holds "
+                    f"frames 0 to {recording.num_frames - 1}: correct the annotation."
+                )
+        max_bytes = int(node.CACHE_GIB * 2**30 / max(cfg.DATA_LOADER.NUM_WORKERS, 1))
+        self._cache = RecordingCache(list(recordings.values()), max_bytes)
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def keyframe(self, index: int) -> Keyframe:
+        """The keyframe of sample `index`."""
+        return self._samples[index][0]
+
+    def keyframe_picture(self, index: int) -> np.ndarray:
+        """(H, W) float32 degrees Celsius of the keyframe of sample `index`."""
+        keyframe = self.keyframe(index)
+        return self._cache[keyframe.recording].read(np.array([keyframe.frame_index]))[0]
+
+    def __getitem__(self, key: int | tuple[int, int]) -> tuple:
+        """One clip with its people.
+
+        Args:
+            key: the sample's index; or the index and the seed of its augmentation, else a random one.
+
+        Returns:
+            PySlowFast's tuple of
+            inputs: [slow, fast] float32 tensors (1, T, H, W), temperatures scaled to [0, 1];
+            labels: (R, C) float32, 1 for a person's actions;
+            index: of the sample;
+            extra: "boxes" (R, 4) in pixels of the network's input, "ori_boxes" (R, 4) divided by the image
+            size, both x1, y1, x2, y2; "metadata" R times [place of the recording, timestamp in ms].
+        """
+        index, seed = key if isinstance(key, tuple) else (key, None)
+        keyframe, ori_boxes, labels = self._samples[index]
+        boxes, shift, slow_start = ori_boxes, 0, 0
+        if self._augmentation:
+            rng = np.random.default_rng(torch.randint(2**62, ()).item() if seed is None else (self._seed, seed))
+            shift, slow_start = self._augmentation.sample_times(rng, self._slow_stride)
+
+        start = keyframe.frame_index - self._length // 2 + shift
+        slow = np.arange(start + slow_start, start + self._length, self._slow_stride)
+        fast = np.arange(start, start + self._length, self._rate)
+        frames = self._cache[keyframe.recording].read(np.concatenate([slow, fast]))
+        if self._augmentation:
+            frames, boxes = self._augmentation(frames, boxes, rng)
+
+        low, high = self._window
+        frames = (np.clip(frames, low, high) - np.float32(low)) / np.float32(high - low)
+        clip = torch.from_numpy(np.ascontiguousarray(frames))[None]
+        extra = {
+            "boxes": self._to_input_pixels(boxes),
+            "ori_boxes": ori_boxes,
+            "metadata": [[self._place[keyframe.recording], keyframe.timestamp]] * len(boxes),
+        }
+        return pack_sample([clip[:, : len(slow)], clip[:, len(slow) :]], labels, index, extra)
+
+    def _to_input_pixels(self, boxes: np.ndarray) -> np.ndarray:
+        """(R, 4) relative boxes, enlarged as configured, in pixels of the network's input."""
+        margin = (boxes[:, 2:] - boxes[:, :2]) * self._enlarge / 2
+        boxes = np.clip(np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1), 0, 1)
+        height, width = self._input_size
+        return boxes * np.array([width, height, width, height], np.float32)

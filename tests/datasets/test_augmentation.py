@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from slowfast_thermal.datasets.augmentation import Augmentation
+
+OFF = {
+    "flip": False,
+    "slow_jitter": False,
+    "temporal_shift": 0,
+    "box_jitter": 0.0,
+    "crop": 0.0,
+    "temperature_offset": 0.0,
+    "temperature_gain": 0.0,
+}
+BOXES = np.array([[0.25, 0.25, 0.5, 0.75], [0.6, 0.1, 0.9, 0.6]], np.float32)
+
+
+def warm_boxes():
+    """Frames of 40x60 pixels at 20 degrees with 30 degrees inside the boxes."""
+    frames = np.full((3, 40, 60), 20.0, np.float32)
+    for x1, y1, x2, y2 in BOXES:
+        frames[:, round(y1 * 40) : round(y2 * 40), round(x1 * 60) : round(x2 * 60)] = 30.0
+    return frames
+
+
+def augment(seed=0, **switches):
+    return Augmentation(**{**OFF, **switches})(warm_boxes(), BOXES, np.random.default_rng(seed))
+
+
+def mean_inside(frames, boxes):
+    return [
+        frames[:, round(y1 * 40) : round(y2 * 40), round(x1 * 60) : round(x2 * 60)].mean() for x1, y1, x2, y2 in boxes
+    ]
+
+
+def test_with_everything_off_nothing_changes():
+    frames, boxes = augment()
+    np.testing.assert_array_equal(frames, warm_boxes())
+    np.testing.assert_array_equal(boxes, BOXES)
+    assert Augmentation(**OFF).sample_times(np.random.default_rng(0), 16) == (0, 0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("switch", [{"flip": True}, {"crop": 0.3}, {"flip": True, "crop": 0.3}])
+def test_boxes_move_with_their_pixels(seed, switch):
+    frames, boxes = augment(seed, **switch)
+    assert frames.shape == (3, 40, 60)
+    assert min(mean_inside(frames, boxes)) > 28.5
+
+
+def test_half_of_the_clips_are_mirrored():
+    mirrored = sum(not np.array_equal(augment(seed, flip=True)[1], BOXES) for seed in range(200))
+    assert 70 < mirrored < 130
+
+
+def test_a_crop_keeps_at_least_half_of_every_person():
+    for seed in range(100):
+        frames, boxes = augment(seed, crop=0.6)
+        assert ((boxes[:, 2:] - boxes[:, :2]) > 0).all() and boxes.min() >= 0 and boxes.max() <= 1
+        assert min(mean_inside(frames, boxes)) > 28
+
+
+def test_temperature_changes_keep_to_their_limits():
+    offsets = [augment(seed, temperature_offset=2.0)[0].mean() - warm_boxes().mean() for seed in range(100)]
+    assert -2 <= min(offsets) < -1 and 1 < max(offsets) <= 2
+    gains = [np.ptp(augment(seed, temperature_gain=0.2)[0]) / 10 for seed in range(100)]
+    assert 0.8 <= min(gains) < 0.9 and 1.1 < max(gains) <= 1.2
+
+
+def test_box_jitter_moves_boxes_and_leaves_pixels():
+    frames, boxes = augment(box_jitter=0.1)
+    np.testing.assert_array_equal(frames, warm_boxes())
+    assert 0 < np.abs(boxes - BOXES).max() < 0.3
+
+
+def test_times_cover_the_stride_of_the_slow_pathway_and_the_shift():
+    augmentation = Augmentation(**{**OFF, "slow_jitter": True, "temporal_shift": 2})
+    rng = np.random.default_rng(0)
+    shifts, starts = zip(*(augmentation.sample_times(rng, 8) for _ in range(500)))
+    assert set(shifts) == {-2, -1, 0, 1, 2} and set(starts) == set(range(8))

@@ -1,0 +1,41 @@
+from collections import Counter
+
+from slowfast_thermal.datasets.loader import StreamSampler
+
+
+def stream(epochs, rank=0, world_size=1, num_samples=10, batch_size=4, epoch_iters=3, seed=0, start=0):
+    sampler = StreamSampler(num_samples, batch_size, epoch_iters, seed, rank, world_size)
+    keys = []
+    for epoch in range(epochs):
+        sampler.set_position(epoch, start if epoch == 0 else 0)
+        part = list(sampler)
+        assert len(part) == len(sampler)
+        keys += part
+    return keys
+
+
+def test_every_pass_holds_each_sample_once():
+    keys = stream(epochs=5)
+    indices = [index for index, _ in keys]
+    assert all(Counter(indices[start : start + 10]) == Counter(range(10)) for start in range(0, 60, 10))
+    assert indices[:10] != indices[10:20]
+    assert len({seed for _, seed in keys}) == 60
+
+
+def test_a_stream_that_goes_on_in_the_middle_of_an_epoch_is_the_same():
+    assert stream(epochs=2, start=2) == stream(epochs=2)[8:]
+
+
+def test_processes_share_each_global_batch():
+    alone = stream(epochs=2)
+    first, second = (stream(epochs=2, rank=rank, world_size=2) for rank in (0, 1))
+    for batch in range(6):
+        assert first[2 * batch : 2 * batch + 2] + second[2 * batch : 2 * batch + 2] == alone[4 * batch : 4 * batch + 4]
+
+
+def test_another_seed_gives_another_order():
+    assert stream(epochs=2) != stream(epochs=2, seed=1)
+
+
+def test_an_epoch_may_be_longer_than_a_pass():
+    assert len(stream(epochs=1, num_samples=5, epoch_iters=9)) == 36
