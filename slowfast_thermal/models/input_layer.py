@@ -1,0 +1,34 @@
+"""From a clip at sensor resolution to what the network reads, on the network's device.
+
+Letters: N clips, T frames, h, w sensor pixels, H, W input pixels.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class ThermalInput(nn.Module):
+    """Resizes every frame bilinearly, repeats the temperature in three channels and normalises them.
+
+    It holds no parameters, so a network with it has the weights of one without.
+
+    Args:
+        size: height and width of the output in pixels.
+        mean, std: of each of the three channels, for inputs in [0, 1].
+    """
+
+    def __init__(self, size: tuple[int, int], mean: list[float], std: list[float]):
+        super().__init__()
+        self.size = tuple(size)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1, 1), persistent=False)
+
+    def forward(self, pathways: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Maps each pathway from (N, 1, T, h, w) in [0, 1] to (N, 3, T, H, W), float32, channels last in memory."""
+        return [self._prepare(clip) for clip in pathways]
+
+    def _prepare(self, clip: torch.Tensor) -> torch.Tensor:
+        frames = F.interpolate(clip.squeeze(1), size=self.size, mode="bilinear", align_corners=False)
+        normalised = (frames.unsqueeze(1) - self.mean) / self.std
+        return normalised.contiguous(memory_format=torch.channels_last_3d)
