@@ -1,0 +1,140 @@
+"""Checkpoints in PySlowFast's format and folder, with what a run needs to go on where it stopped."""
+
+import os
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from slowfast_thermal import pyslowfast
+from slowfast_thermal.errors import InputError
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        epoch: of the next iteration, from 0.
+        iteration: next one in that epoch, from 0.
+        best_map: highest mAP of an evaluation so far, -1 before the first.
+    """
+
+    epoch: int = 0
+    iteration: int = 0
+    best_map: float = -1.0
+
+
+@dataclass
+class TrainingState:
+    """All that changes during training."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    progress: Progress = field(default_factory=Progress)
+
+
+@contextmanager
+def replacing(path: Path):
+    """Gives the name of a temporary file that takes the place of `path` once the block has ended well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="partial-")
+    os.close(handle)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def unwrap(model: nn.Module) -> nn.Module:
+    """The network inside a data parallel wrapper."""
+    return model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
+
+
+def save_checkpoint(path: Path, state: TrainingState, cfg) -> None:
+    """Writes PySlowFast's checkpoint with the random states and the place in the data added.
+
+    PySlowFast's `epoch` is the last complete one, counted from 0.
+    """
+    checkpoint = {
+        "epoch": state.progress.epoch - 1,
+        "model_state": unwrap(state.model).state_dict(),
+        "optimizer_state": state.optimizer.state_dict(),
+        "scaler_state": state.scaler.state_dict(),
+        "cfg": cfg.dump(),
+        "iteration": state.progress.iteration,
+        "best_map": state.progress.best_map,
+        "random_state": torch.get_rng_state(),
+        "cuda_random_state": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+    }
+    with replacing(path) as temporary:
+        torch.save(checkpoint, temporary)
+
+
+def read_checkpoint(path: Path) -> dict:
+    """Loads a checkpoint as data, never as code.
+
+    Raises:
+        InputError: no such file, or it is no PySlowFast checkpoint.
+    """
+    if not path.is_file():
+        raise InputError(f"Checkpoint '{path}' does not exist: correct TRAIN.CHECKPOINT_FILE_PATH or TEST.CHECKPOINT_FILE_PATH.")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises many types for foreign and damaged files
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path} cannot be read as a PyTorch checkpoint ({reason}): copy or download it again.") from None
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("model_state"), dict):
+        raise InputError(f"{path} is no PySlowFast checkpoint: it has no 'model_state'.")
+    return checkpoint
+
+
+def resume(path: Path, state: TrainingState) -> None:
+    """Puts everything back as it was when `path` was written.
+
+    Raises:
+        InputError: the checkpoint is of another network or another kind of run.
+    """
+    checkpoint = read_checkpoint(path)
+    load_weights(path, checkpoint, state.model)
+    try:
+        state.optimizer.load_state_dict(checkpoint["optimizer_state"])
+        state.scaler.load_state_dict(checkpoint["scaler_state"])
+        state.progress.epoch = checkpoint["epoch"] + 1
+        state.progress.iteration = checkpoint["iteration"]
+        state.progress.best_map = checkpoint["best_map"]
+        torch.set_rng_state(checkpoint["random_state"])
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be resumed ({type(error).__name__}: {error}): set OUTPUT_DIR to another folder, or start "
+            "from its weights with TRAIN.CHECKPOINT_FILE_PATH."
+        ) from None
+    if checkpoint["cuda_random_state"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(checkpoint["cuda_random_state"])
+
+
+def load_weights(path: Path, checkpoint: dict, model: nn.Module) -> None:
+    """Loads all weights of a checkpoint that was made by the same network.
+
+    Raises:
+        InputError: names or shapes differ.
+    """
+    try:
+        unwrap(model).load_state_dict(checkpoint["model_state"])
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise InputError(
+            f"{path} holds another network than the configuration describes ({reason[:200]}): use the "
+            "configuration it was trained with, or another OUTPUT_DIR."
+        ) from None
+
+
+def last_checkpoint(output_dir: str) -> Path | None:
+    """The newest checkpoint of a run, None where there is none."""
+    return pyslowfast.last_checkpoint(output_dir)

@@ -1,0 +1,142 @@
+import os
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from slowfast_thermal.checkpoint.pretrained import load_pretrained
+from slowfast_thermal.checkpoint.training_state import (
+    TrainingState,
+    last_checkpoint,
+    load_weights,
+    read_checkpoint,
+    replacing,
+    resume,
+    save_checkpoint,
+)
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.models import ThermalSlowFast
+from slowfast_thermal.pyslowfast import checkpoint as slowfast_checkpoint
+from slowfast_thermal.pyslowfast import checkpoint_path, get_cfg
+
+
+class Network(nn.Module):
+    """A backbone of ten tensors and a classifier."""
+
+    def __init__(self, classes=4):
+        super().__init__()
+        self.backbone = nn.Sequential(*(nn.Linear(3, 3) for _ in range(5)))
+        self.head = nn.Linear(3, classes)
+
+    def forward(self, x):
+        return self.head(self.backbone(x))
+
+
+def new_state(classes=4):
+    model = Network(classes)
+    return TrainingState(
+        model, torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9), torch.amp.GradScaler("cpu", enabled=False)
+    )
+
+
+def train_step(state):
+    state.optimizer.zero_grad()
+    (state.model(torch.randn(2, 3)) * torch.rand(1)).sum().backward()
+    state.optimizer.step()
+
+
+def test_a_resumed_run_goes_on_as_the_first_would_have(tmp_path):
+    torch.manual_seed(0)
+    first = new_state()
+    train_step(first)
+    first.progress.epoch, first.progress.iteration, first.progress.best_map = 3, 7, 0.25
+    path = checkpoint_path(str(tmp_path), 3)
+    save_checkpoint(path, first, get_cfg())
+    train_step(first)
+
+    torch.manual_seed(99)
+    second = new_state()
+    resume(last_checkpoint(str(tmp_path)), second)
+    assert second.progress == first.progress
+    train_step(second)
+    for ours, theirs in zip(first.model.parameters(), second.model.parameters()):
+        assert torch.equal(ours, theirs)
+
+
+def test_pyslowfast_loads_the_checkpoint_and_we_load_pyslowfasts(tmp_path):
+    cfg = get_cfg()
+    cfg.OUTPUT_DIR = str(tmp_path)
+    state = new_state()
+    state.progress.epoch = 2
+    save_checkpoint(checkpoint_path(str(tmp_path), 2), state, cfg)
+    other = new_state()
+    path = slowfast_checkpoint.get_last_checkpoint(str(tmp_path))
+    assert slowfast_checkpoint.load_checkpoint(path, other.model, data_parallel=False, optimizer=other.optimizer) == 1
+    assert torch.equal(other.model.head.weight, state.model.head.weight)
+
+    saved = slowfast_checkpoint.save_checkpoint(str(tmp_path), state.model, state.optimizer, 4, cfg)
+    load_weights(saved, read_checkpoint(checkpoint_path(str(tmp_path), 5)), new_state().model)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        with open(temporary, "w") as file:
+            file.write("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_checkpoint_of_another_network_is_named(tmp_path):
+    path = checkpoint_path(str(tmp_path), 1)
+    save_checkpoint(path, new_state(classes=4), get_cfg())
+    with pytest.raises(InputError, match=r"epoch_00001\.pyth holds another network .*head\.weight"):
+        resume(path, new_state(classes=5))
+
+
+class Malicious:
+    def __reduce__(self):
+        return os.mkdir, ("executed",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"<html>404</html>", pickle.dumps({"model_state": Malicious()})],
+    ids=["empty", "html", "code"],
+)
+def test_a_file_that_is_no_checkpoint_is_refused_and_never_run(tmp_path, monkeypatch, content):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.pyth").write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.pyth cannot be read as a PyTorch checkpoint"):
+        read_checkpoint(tmp_path / "x.pyth")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_truncated_checkpoint_is_named(tmp_path):
+    path = checkpoint_path(str(tmp_path), 1)
+    save_checkpoint(path, new_state(), get_cfg())
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(InputError, match=r"epoch_00001\.pyth cannot be read"):
+        read_checkpoint(path)
+
+
+def test_pretrained_weights_of_other_classes_leave_the_classifier_new(tmp_path, caplog):
+    caplog.set_level("INFO")
+    source, target = new_state(classes=80), new_state(classes=4)
+    path = tmp_path / "ava.pyth"
+    torch.save({"model_state": source.model.state_dict()}, path)
+    classifier = target.model.head.weight.clone()
+    load_pretrained(path, target.model)
+    assert torch.equal(target.model.backbone[2].weight, source.model.backbone[2].weight)
+    assert torch.equal(target.model.head.weight, classifier)
+    assert "10 tensors loaded" in caplog.text and "2 tensors newly initialised" in caplog.text
+
+
+def test_pretrained_weights_of_another_backbone_are_refused(tmp_path, small_config, synthetic_data):
+    path = tmp_path / "other.pyth"
+    torch.save({"model_state": new_state().model.state_dict()}, path)
+    with pytest.raises(InputError, match=r"other\.pyth holds 0% of the backbone's tensors"):
+        load_pretrained(path, ThermalSlowFast(small_config(synthetic_data)))
