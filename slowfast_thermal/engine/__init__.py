@@ -1,0 +1,1 @@
+"""The loops: launching, training, testing."""

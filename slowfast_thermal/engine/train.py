@@ -1,0 +1,160 @@
+"""Training of a detector."""
+
+import datetime
+import logging
+import math
+import time
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+
+from slowfast_thermal import pyslowfast
+from slowfast_thermal.checkpoint.pretrained import load_pretrained
+from slowfast_thermal.checkpoint.training_state import Progress, TrainingState, last_checkpoint, resume, save_checkpoint
+from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.datasets.loader import construct_train_loader
+from slowfast_thermal.engine.device import autocast, current_device, to_device
+from slowfast_thermal.engine.test import evaluate, prepare_evaluation
+from slowfast_thermal.engine.tensorboard import TrainingBoard
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.models.losses import build_loss
+from slowfast_thermal.pyslowfast import distributed as du
+
+logger = logging.getLogger(__name__)
+
+
+def train(cfg) -> None:
+    """Trains as configured, from the run's last checkpoint if there is one.
+
+    Raises:
+        InputError: the data, a checkpoint or the configuration does not fit, or the loss became infinite
+            or no number.
+    """
+    pyslowfast.setup_logging(cfg.OUTPUT_DIR)
+    torch.manual_seed(cfg.RNG_SEED)
+    device = current_device(cfg)
+    dataset = Thermal(cfg, "train")
+    loader = construct_train_loader(cfg, dataset, du.get_rank(), du.get_world_size())
+    val_loader = prepare_evaluation(cfg, "val")
+    loss_function = build_loss(cfg, torch.from_numpy(dataset.class_counts)).to(device)
+    state = _initial_state(cfg, device)
+    board = TrainingBoard(cfg) if du.get_rank() == 0 else None
+
+    progress = state.progress
+    for epoch in range(progress.epoch, cfg.SOLVER.MAX_EPOCH):
+        loader.sampler.set_position(epoch, progress.iteration)
+        _train_epoch(state, loader, loss_function, board, cfg)
+        progress.epoch, progress.iteration = epoch + 1, 0
+        last = progress.epoch == cfg.SOLVER.MAX_EPOCH
+        if last or progress.epoch % cfg.TRAIN.EVAL_PERIOD == 0:
+            _validate(state, val_loader, board, cfg)
+        if last or progress.epoch % cfg.TRAIN.CHECKPOINT_PERIOD == 0:
+            _save(state, pyslowfast.checkpoint_path(cfg.OUTPUT_DIR, progress.epoch), cfg)
+    if board:
+        board.close()
+
+
+def _initial_state(cfg, device: torch.device) -> TrainingState:
+    model = pyslowfast.build_model(cfg, device)
+    state = TrainingState(
+        model=model,
+        optimizer=pyslowfast.construct_optimizer(model, cfg),
+        scaler=torch.amp.GradScaler(device.type, enabled=_needs_scaler(cfg, device)),
+        progress=Progress(),
+    )
+    path = last_checkpoint(cfg.OUTPUT_DIR) if cfg.TRAIN.AUTO_RESUME else None
+    if path:
+        resume(path, state)
+        logger.info("Resumed from %s: epoch %d of %d is next.", path, state.progress.epoch + 1, cfg.SOLVER.MAX_EPOCH)
+    elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
+        load_pretrained(Path(cfg.TRAIN.CHECKPOINT_FILE_PATH), model)
+    return state
+
+
+def _needs_scaler(cfg, device: torch.device) -> bool:
+    """Float16 gradients underflow without a scale."""
+    context = autocast(cfg, device)
+    return context._enabled and context.fast_dtype == torch.float16
+
+
+def _train_epoch(state: TrainingState, loader: DataLoader, loss_function, board: TrainingBoard | None, cfg) -> None:
+    """Trains from the progress's iteration to the end of its epoch."""
+    device = current_device(cfg)
+    progress, optimizer, scaler = state.progress, state.optimizer, state.scaler
+    epoch_iters = cfg.SOLVER.EPOCH_ITERS or len(loader.dataset) // cfg.TRAIN.BATCH_SIZE
+    meter = pyslowfast.AVAMeter(epoch_iters, cfg, "train")
+    state.model.train()
+    if cfg.MODEL.FROZEN_BN:
+        pyslowfast.frozen_bn_stats(state.model)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+
+    first, started = progress.iteration, time.monotonic()
+    meter.iter_tic()
+    for progress.iteration, batch in enumerate(loader, start=first):
+        inputs, labels, index, extra = pyslowfast.unpack_batch(batch)
+        inputs, boxes, labels = to_device(inputs, extra["boxes"], labels, device=device)
+        meter.data_toc()
+        rate = pyslowfast.get_epoch_lr(progress.epoch + progress.iteration / epoch_iters, cfg)
+        pyslowfast.set_lr(optimizer, rate)
+
+        with autocast(cfg, device):
+            logits = state.model(inputs, boxes)
+        loss = loss_function(logits, labels)
+        _check_finite(loss.item(), progress, index, loader.dataset)
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        if cfg.SOLVER.CLIP_GRAD_VAL:
+            torch.nn.utils.clip_grad_value_(parameters, cfg.SOLVER.CLIP_GRAD_VAL)
+        elif cfg.SOLVER.CLIP_GRAD_L2NORM:
+            torch.nn.utils.clip_grad_norm_(parameters, cfg.SOLVER.CLIP_GRAD_L2NORM)
+        scaler.step(optimizer)
+        scaler.update()
+
+        meter.iter_toc()
+        meter.update_stats(None, None, None, loss.item(), rate)
+        meter.log_iter_stats(progress.epoch, progress.iteration)
+        done = progress.iteration + 1
+        if done % cfg.LOG_PERIOD == 0 or done == epoch_iters:
+            per_iter = (time.monotonic() - started) / (done - first)
+            remaining = (cfg.SOLVER.MAX_EPOCH - progress.epoch) * epoch_iters - done
+            logger.info(
+                "epoch %d/%d, iteration %d/%d: loss %.4f, learning rate %.2e, %.2f s an iteration, ETA %s",
+                progress.epoch + 1, cfg.SOLVER.MAX_EPOCH, done, epoch_iters, meter.loss.get_win_median(), rate,
+                per_iter, datetime.timedelta(seconds=round(per_iter * remaining)),
+            )  # fmt: skip
+            if board:
+                board.add_training(progress.epoch * epoch_iters + done, meter.loss.get_win_median(), rate)
+        meter.iter_tic()
+
+
+def _check_finite(loss: float, progress: Progress, index: torch.Tensor, dataset: Thermal) -> None:
+    if not math.isfinite(loss):
+        clips = ", ".join(dataset.keyframe(i).image_id for i in index.tolist())
+        raise InputError(
+            f"The loss is {loss} in epoch {progress.epoch + 1}, iteration {progress.iteration + 1}, on the clips {clips}: "
+            "lower SOLVER.BASE_LR, raise SOLVER.WARMUP_EPOCHS, set SOLVER.CLIP_GRAD_L2NORM 1.0, or set "
+            "TRAIN.MIXED_PRECISION False; the last checkpoint is kept, and the same command resumes from it."
+        )
+
+
+def _validate(state: TrainingState, loader: DataLoader, board: TrainingBoard | None, cfg) -> None:
+    """Evaluates, and keeps the weights as `model_best.pyth` when no earlier ones were better."""
+    evaluation = evaluate(state.model, loader, cfg, "val")
+    epoch = state.progress.epoch
+    pyslowfast.log_json_stats(
+        {"_type": "val_epoch", "cur_epoch": str(epoch), "mode": "val", "map": evaluation.mean_ap}, cfg.OUTPUT_DIR
+    )
+    if evaluation.mean_ap > state.progress.best_map:
+        state.progress.best_map = evaluation.mean_ap
+        _save(state, pyslowfast.checkpoint_path(cfg.OUTPUT_DIR, epoch).with_name("model_best.pyth"), cfg)
+    logger.info("epoch %d: mAP %.3f, best %.3f", epoch, evaluation.mean_ap, state.progress.best_map)
+    if board:
+        board.add_evaluation(epoch, evaluation, loader.dataset)
+
+
+def _save(state: TrainingState, path: Path, cfg) -> None:
+    if du.get_rank() == 0:
+        save_checkpoint(path, state, cfg)
+        logger.info("Saved %s.", path)

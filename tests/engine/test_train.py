@@ -1,0 +1,184 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from slowfast_thermal.engine.launch import check_run, launch_run
+from slowfast_thermal.engine.test import test as run_test
+from slowfast_thermal.engine.train import train
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.models import losses
+from tests.conftest import CONFIGS, small_overrides
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def run_net(*arguments, **options):
+    """Starts tools/run_net.py with DEMO.yaml; give the rest of its arguments."""
+    command = [sys.executable, "-W", "ignore", "tools/run_net.py", "--cfg", str(CONFIGS / "DEMO.yaml"), *arguments]
+    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def finish(process):
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def checkpoints(folder):
+    return sorted(path.name for path in (folder / "checkpoints").iterdir())
+
+
+@pytest.fixture(scope="module")
+def finished_run(synthetic_data, tmp_path_factory):
+    """A training of two epochs with a test after it, and what it printed."""
+    output = tmp_path_factory.mktemp("run")
+    code, out, err = finish(run_net("--opts", *small_overrides(synthetic_data, output)))
+    assert code == 0, err
+    return output, out
+
+
+def test_a_run_leaves_checkpoints_metrics_predictions_and_logs(finished_run):
+    output, out = finished_run
+    assert checkpoints(output) == ["checkpoint_epoch_00001.pyth", "checkpoint_epoch_00002.pyth", "model_best.pyth"]
+    metrics = json.loads((output / "test_metrics.json").read_text())
+    assert 0 <= metrics["mAP"] <= 1 and len(metrics["per_class_ap"]) == 8
+    assert f"mAP {metrics['mAP']:.3f}" in out and all(name in out for name in metrics["per_class_ap"])
+    assert (output / "predictions.csv").read_text().count("\n") == 8 * sum(metrics["num_boxes"].values())
+    types = [json.loads(line.split("json_stats: ")[1])["_type"] for line in (output / "json_stats.log").open()]
+    assert {"val_epoch", "test_epoch"} <= set(types)
+    assert "json_stats" not in out and "ETA" in out
+
+
+def test_tensorboard_shows_loss_rate_map_class_ap_and_pictures(finished_run):
+    board = EventAccumulator(str(finished_run[0] / "tensorboard")).Reload()
+    scalars, images = board.Tags()["scalars"], board.Tags()["images"]
+    assert {"Train/loss", "Train/lr", "Val/mAP"} <= set(scalars)
+    assert any(name.startswith("Val/AP/") for name in scalars)
+    assert len(images) == 4
+
+
+def test_nothing_is_left_in_the_working_directory(synthetic_data, tmp_path, monkeypatch, small_config):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    cfg = small_config(synthetic_data, "SOLVER.MAX_EPOCH", 1)
+    train(cfg)
+    run_test(cfg)
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize("epoch_iters", [0, 7])
+def test_a_killed_run_ends_with_the_same_weights_as_one_that_was_not(synthetic_data, tmp_path, epoch_iters):
+    def overrides(name):
+        changes = ["SOLVER.MAX_EPOCH", "5", "SOLVER.EPOCH_ITERS", str(epoch_iters), "TEST.ENABLE", "False"]
+        return small_overrides(synthetic_data, tmp_path / name) + changes + ["MODEL.DROPOUT_RATE", "0.5"]
+
+    code, _, err = finish(run_net(*overrides("whole")))
+    assert code == 0, err
+
+    process = run_net(*overrides("killed"))
+    wanted = tmp_path / "killed" / "checkpoints" / "checkpoint_epoch_00002.pyth"
+    for _ in range(3000):
+        if wanted.exists():
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    finish(process)
+    assert not (tmp_path / "killed" / "checkpoints" / "checkpoint_epoch_00005.pyth").exists()
+    code, out, err = finish(run_net(*overrides("killed")))
+    assert code == 0, err
+    assert "Resumed from" in out
+
+    whole, killed = (
+        torch.load(tmp_path / name / "checkpoints" / "checkpoint_epoch_00005.pyth", weights_only=True)
+        for name in ("whole", "killed")
+    )
+    for key in ("model_state", "optimizer_state", "random_state", "best_map", "epoch", "iteration"):
+        torch.testing.assert_close(killed[key], whole[key], rtol=0, atol=0)
+
+
+def test_a_finished_run_started_again_only_tests(finished_run, synthetic_data):
+    output, _ = finished_run
+    before = (output / "test_metrics.json").read_text()
+    code, out, err = finish(run_net(*small_overrides(synthetic_data, output)))
+    assert code == 0, err
+    assert "iteration" not in out and (output / "test_metrics.json").read_text() == before
+
+
+def test_two_processes_train_and_test(synthetic_data, tmp_path):
+    shared = [*small_overrides(synthetic_data, tmp_path), "--init_method", f"file://{tmp_path}/meet", "--num_shards", "2"]
+    overrides = shared[: -4]
+    processes = [run_net(*shared[-4:], "--shard_id", str(shard), "--opts", *overrides) for shard in (0, 1)]
+    results = [finish(process) for process in processes]
+    assert [code for code, _, _ in results] == [0, 0], results
+    assert "mAP" in results[0][1]
+    metrics = json.loads((tmp_path / "test_metrics.json").read_text())
+    predicted = len((tmp_path / "predictions.csv").read_text().splitlines())
+    assert predicted == 8 * sum(metrics["num_boxes"].values())
+
+
+def test_a_loss_that_is_no_number_names_clips_step_and_remedy_and_keeps_the_checkpoint(
+    synthetic_data, small_config, monkeypatch
+):
+    cfg = small_config(synthetic_data, "TEST.ENABLE", False)
+    train(small_config(synthetic_data, "SOLVER.MAX_EPOCH", 1))
+    folder = Path(cfg.OUTPUT_DIR)
+    kept = (folder / "checkpoints" / "checkpoint_epoch_00001.pyth").read_bytes()
+    calls = []
+
+    def explode(self, logits, labels):
+        calls.append(1)
+        return logits.sum() * (float("nan") if len(calls) == 2 else 1.0)
+
+    monkeypatch.setattr(losses.SoftmaxLoss, "forward", explode)
+    with pytest.raises(InputError, match=r"The loss is nan in epoch 2, iteration 2, on the clips \S+, .*lower SOLVER\.BASE_LR"):
+        train(cfg)
+    assert (folder / "checkpoints" / "checkpoint_epoch_00001.pyth").read_bytes() == kept
+    assert "checkpoint_epoch_00002.pyth" not in checkpoints(folder)
+
+
+def test_frozen_batch_norm_keeps_its_statistics(synthetic_data, small_config):
+    cfg = small_config(synthetic_data, "MODEL.FROZEN_BN", True, "SOLVER.MAX_EPOCH", 1)
+    train(cfg)
+    path = Path(cfg.OUTPUT_DIR) / "checkpoints" / "checkpoint_epoch_00001.pyth"
+    weights = torch.load(path, weights_only=True)["model_state"]
+    means = [value for name, value in weights.items() if name.endswith("running_mean")]
+    assert means and all((mean == 0).all() for mean in means)
+
+
+def test_more_gpus_than_there_are_is_one_sentence_on_the_console(synthetic_data, tmp_path):
+    wanted = str(torch.cuda.device_count() + 1)
+    code, out, err = finish(run_net(*small_overrides(synthetic_data, tmp_path / "out"), "NUM_GPUS", wanted))
+    assert code == 1 and err.startswith(f"Error: NUM_GPUS is {wanted}: this machine has") and err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_key_is_one_sentence_on_the_console(synthetic_data, tmp_path):
+    code, out, err = finish(run_net(*small_overrides(synthetic_data, tmp_path / "out"), "SOLVER.BASELR", "1"))
+    assert code == 1 and "did you mean 'SOLVER.BASE_LR'?" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["TRAIN.BATCH_SIZE", 500], r"TRAIN\.BATCH_SIZE is 500, but there are \d+ training keyframes: set it to \d+ or less"),
+        (["TRAIN.CHECKPOINT_FILE_PATH", "gone.pyth"], r"Checkpoint 'gone\.pyth' does not exist"),
+        (["OUTPUT_DIR", "/proc/nowhere"], r"OUTPUT_DIR '/proc/nowhere' cannot be written"),
+    ],
+)
+def test_what_would_stop_the_run_is_found_before_it_starts(synthetic_data, small_config, overrides, message):
+    with pytest.raises(InputError, match=message):
+        check_run(small_config(synthetic_data, *overrides))
+
+
+def test_a_test_without_a_checkpoint_is_refused(synthetic_data, small_config):
+    cfg = small_config(synthetic_data, "TRAIN.ENABLE", False)
+    check_run(cfg)
+    with pytest.raises(InputError, match=r"There is no checkpoint to test in '.*output': train first"):
+        launch_run(cfg, "")
