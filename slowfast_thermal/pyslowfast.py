@@ -177,6 +177,9 @@ def last_checkpoint(output_dir: str) -> Path | None:
     return names[-1] if names else None
 
 
+_EVALUATION_MODULES = ("ava_helper", "object_detection_evaluation")
+
+
 def _log_to_file(logger: logging.Logger, path: Path, line: str) -> None:
     handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter(line))
@@ -185,7 +188,8 @@ def _log_to_file(logger: logging.Logger, path: Path, line: str) -> None:
 
 def setup_logging(output_dir: str) -> None:
     """PySlowFast's console logging, with everything in `output_dir/stdout.log` too, and the json_stats
-    lines in `output_dir/json_stats.log`. The console leaves those lines out: they are for machines.
+    lines in `output_dir/json_stats.log`. The console leaves those lines out, which are for machines, and
+    those of the AVA evaluation.
     """
     Path(output_dir).mkdir(parents=True, exist_ok=True)
     if _IS_CHECKOUT:
@@ -199,7 +203,11 @@ def setup_logging(output_dir: str) -> None:
     logging.root.setLevel(logging.INFO)
     for handler in logging.root.handlers:
         if getattr(handler, "stream", None) is sys.stdout:
-            handler.addFilter(lambda record: not record.getMessage().startswith("json_stats"))
+            handler.addFilter(_is_for_people)
+
+
+def _is_for_people(record: logging.LogRecord) -> bool:
+    return record.module not in _EVALUATION_MODULES and not record.getMessage().startswith("json_stats")
 
 
 def log_json_stats(stats: dict, output_dir: str) -> None:

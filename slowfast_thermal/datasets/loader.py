@@ -30,7 +30,7 @@ class StreamSampler(Sampler):
     def __init__(self, num_samples: int, batch_size: int, epoch_iters: int, seed: int, rank: int, world_size: int):
         self._num_samples = num_samples
         self._batch_size = batch_size
-        self._epoch_iters = epoch_iters
+        self.epoch_iters = epoch_iters
         self._seed = seed
         self._rank = rank
         self._local_size = batch_size // world_size
@@ -38,15 +38,15 @@ class StreamSampler(Sampler):
 
     def set_position(self, epoch: int, iteration: int) -> None:
         """The next pass over this sampler yields the rest of `epoch` from `iteration` on."""
-        self._first_iter = epoch * self._epoch_iters + iteration
+        self._first_iter = epoch * self.epoch_iters + iteration
 
     def __len__(self) -> int:
-        return (self._epoch_iters - self._first_iter % self._epoch_iters) * self._local_size
+        return (self.epoch_iters - self._first_iter % self.epoch_iters) * self._local_size
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         order, order_of_pass = None, -1
         first = self._first_iter
-        for iteration in range(first, first + self._epoch_iters - first % self._epoch_iters):
+        for iteration in range(first, first + self.epoch_iters - first % self.epoch_iters):
             start = iteration * self._batch_size + self._rank * self._local_size
             for position in range(start, start + self._local_size):
                 number, offset = divmod(position, self._num_samples)

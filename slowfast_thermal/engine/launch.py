@@ -18,17 +18,16 @@ def check_run(cfg) -> None:
         InputError: the data do not fit the configuration, a batch is larger than the data set, a checkpoint
             is missing, or OUTPUT_DIR cannot be written.
     """
-    _check_writable(Path(cfg.OUTPUT_DIR))
     if cfg.TRAIN.ENABLE:
-        dataset = Thermal(cfg, "train")
-        if cfg.TRAIN.BATCH_SIZE > len(dataset):
+        train_set = Thermal(cfg, "train")
+        if cfg.TRAIN.BATCH_SIZE > len(train_set):
             raise InputError(
-                f"TRAIN.BATCH_SIZE is {cfg.TRAIN.BATCH_SIZE}, but there are {len(dataset)} training keyframes: "
-                f"set it to {len(dataset)} or less."
+                f"TRAIN.BATCH_SIZE is {cfg.TRAIN.BATCH_SIZE}, but there are {len(train_set)} training keyframes: "
+                f"set it to {len(train_set)} or less."
             )
     if cfg.TRAIN.ENABLE or cfg.TEST.ENABLE:
-        test = Thermal(cfg, "test")
-        if cfg.TRAIN.ENABLE and test.classes != dataset.classes:
+        test_set = Thermal(cfg, "test")
+        if cfg.TRAIN.ENABLE and test_set.classes != train_set.classes:
             raise InputError(
                 f"{cfg.THERMAL.TRAIN_ANNOTATIONS} and {cfg.THERMAL.TEST_ANNOTATIONS} list other categories: give "
                 "both the same list."
@@ -37,6 +36,7 @@ def check_run(cfg) -> None:
         path = cfg[key].CHECKPOINT_FILE_PATH
         if cfg[key].ENABLE and path and not Path(path).is_file():
             raise InputError(f"Checkpoint '{path}' does not exist: correct {key}.CHECKPOINT_FILE_PATH.")
+    _check_writable(Path(cfg.OUTPUT_DIR))
 
 
 def _check_writable(folder: Path) -> None:

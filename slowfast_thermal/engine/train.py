@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.utils.data import DataLoader
 
 from slowfast_thermal import pyslowfast
@@ -40,11 +41,12 @@ def train(cfg) -> None:
     loss_function = build_loss(cfg, torch.from_numpy(dataset.class_counts)).to(device)
     state = _initial_state(cfg, device)
     board = TrainingBoard(cfg) if du.get_rank() == 0 else None
+    meter = pyslowfast.AVAMeter(loader.sampler.epoch_iters, cfg, "train")
 
     progress = state.progress
     for epoch in range(progress.epoch, cfg.SOLVER.MAX_EPOCH):
         loader.sampler.set_position(epoch, progress.iteration)
-        _train_epoch(state, loader, loss_function, board, cfg)
+        _train_epoch(state, loader, loss_function, meter, board, cfg)
         progress.epoch, progress.iteration = epoch + 1, 0
         last = progress.epoch == cfg.SOLVER.MAX_EPOCH
         if last or progress.epoch % cfg.TRAIN.EVAL_PERIOD == 0:
@@ -78,18 +80,25 @@ def _needs_scaler(cfg, device: torch.device) -> bool:
     return context._enabled and context.fast_dtype == torch.float16
 
 
-def _train_epoch(state: TrainingState, loader: DataLoader, loss_function, board: TrainingBoard | None, cfg) -> None:
+def _train_epoch(
+    state: TrainingState,
+    loader: DataLoader,
+    loss_function: nn.Module,
+    meter: pyslowfast.AVAMeter,
+    board: TrainingBoard | None,
+    cfg,
+) -> None:
     """Trains from the progress's iteration to the end of its epoch."""
     device = current_device(cfg)
     progress, optimizer, scaler = state.progress, state.optimizer, state.scaler
-    epoch_iters = cfg.SOLVER.EPOCH_ITERS or len(loader.dataset) // cfg.TRAIN.BATCH_SIZE
-    meter = pyslowfast.AVAMeter(epoch_iters, cfg, "train")
+    epoch_iters = loader.sampler.epoch_iters
     state.model.train()
     if cfg.MODEL.FROZEN_BN:
         pyslowfast.frozen_bn_stats(state.model)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
     first, started = progress.iteration, time.monotonic()
+    meter.reset()
     meter.iter_tic()
     for progress.iteration, batch in enumerate(loader, start=first):
         inputs, labels, index, extra = pyslowfast.unpack_batch(batch)

@@ -173,8 +173,10 @@ def test_an_unknown_key_is_one_sentence_on_the_console(synthetic_data, tmp_path)
     ],
 )
 def test_what_would_stop_the_run_is_found_before_it_starts(synthetic_data, small_config, overrides, message):
+    cfg = small_config(synthetic_data, *overrides)
     with pytest.raises(InputError, match=message):
-        check_run(small_config(synthetic_data, *overrides))
+        check_run(cfg)
+    assert not Path(cfg.OUTPUT_DIR).exists()
 
 
 def test_a_test_without_a_checkpoint_is_refused(synthetic_data, small_config):
