@@ -64,7 +64,7 @@ def _read_json(path: Path) -> object:
         raise InputError(f"{path} is not valid JSON ({error}): write it again.") from None
 
 
-def _field(record: object, key: str, kind: type | tuple[type, ...], where: str) -> object:
+def field(record: object, key: str, kind: type | tuple[type, ...], where: str) -> object:
     """`record[key]` if it is of the kind; an integer passes as a float, a boolean never as a number."""
     if not isinstance(record, dict) or key not in record:
         raise InputError(f"{where} has no '{key}': add it.")
@@ -77,9 +77,9 @@ def _field(record: object, key: str, kind: type | tuple[type, ...], where: str) 
 
 def _read_classes(document: dict, path: Path) -> dict[int, str]:
     classes = {}
-    for position, category in enumerate(_field(document, "categories", list, str(path))):
+    for position, category in enumerate(field(document, "categories", list, str(path))):
         where = f"{path}, categories[{position}]"
-        class_id, name = _field(category, "id", int, where), _field(category, "name", str, where)
+        class_id, name = field(category, "id", int, where), field(category, "name", str, where)
         if class_id in classes or name in classes.values():
             raise InputError(f"{where}: id {class_id} or name '{name}' stands there twice: make both unique.")
         if not name.strip() or any(c in name for c in '"\n\r'):
@@ -92,7 +92,7 @@ def _read_classes(document: dict, path: Path) -> dict[int, str]:
 
 def _read_box(annotation: object, where: str) -> np.ndarray:
     """(4,) x1, y1, x2, y2, not yet cut at the image's edges."""
-    box = _field(annotation, "bbox", list, where)
+    box = field(annotation, "bbox", list, where)
     if len(box) != 4 or not all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in box):
         raise InputError(f"{where}: bbox is {box}, but must be four finite numbers.")
     x, y, width, height = box
@@ -121,12 +121,12 @@ def load_annotations(paths: list[Path]) -> Annotations:
         class_index = {class_id: index for index, class_id in enumerate(classes)}
 
         images = {}
-        for position, image in enumerate(_field(document, "images", list, str(path))):
+        for position, image in enumerate(field(document, "images", list, str(path))):
             where = f"{path}, images[{position}]"
-            image_id = _field(image, "id", (str, int), where)
-            recording = _field(image, "sensor_id", str, where)
-            timestamp = _field(image, "timestamp", int, where)
-            _field(image, "frame_idx", int, where)
+            image_id = field(image, "id", (str, int), where)
+            recording = field(image, "sensor_id", str, where)
+            timestamp = field(image, "timestamp", int, where)
+            field(image, "frame_idx", int, where)
             if image_id in seen_ids:
                 raise InputError(f"{where}: image id '{image_id}' stands in {seen_ids[image_id]} already: make ids unique.")
             if (recording, timestamp) in seen_times:
@@ -142,12 +142,12 @@ def load_annotations(paths: list[Path]) -> Annotations:
             seen_ids[image_id] = seen_times[recording, timestamp] = where
             images[image_id] = (image, {})
 
-        for position, annotation in enumerate(_field(document, "annotations", list, str(path))):
+        for position, annotation in enumerate(field(document, "annotations", list, str(path))):
             where = f"{path}, annotations[{position}]"
-            image_id = _field(annotation, "image_id", (str, int), where)
+            image_id = field(annotation, "image_id", (str, int), where)
             if image_id not in images:
                 raise InputError(f"{where}: image_id '{image_id}' is no image of this file: add the image or remove this.")
-            class_id = _field(annotation, "category_id", int, where)
+            class_id = field(annotation, "category_id", int, where)
             if class_id not in class_index:
                 raise InputError(f"{where}: category_id {class_id} is not in the categories {list(classes)}.")
             box = _read_box(annotation, where)
@@ -213,9 +213,9 @@ def _read_coco_results(
         raise InputError(f"{path} is no list of COCO results: give [{{image_id, bbox, score}}, ...].")
     for position, record in enumerate(document):
         where = f"{path}, record {position}"
-        image_id = str(_field(record, "image_id", (str, int), where))
-        score = _field(record, "score", (int, float), where)
-        box = _field(record, "bbox", list, where)
+        image_id = str(field(record, "image_id", (str, int), where))
+        score = field(record, "score", (int, float), where)
+        box = field(record, "bbox", list, where)
         if len(box) != 4 or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in box) or min(box[2:]) <= 0:
             raise InputError(f"{where}: bbox is {box}, but must be x, y, width, height in pixels, the last two positive.")
         if image_id in found and score >= min_score:

@@ -15,7 +15,6 @@ angles in radians and time in seconds.
 
 import json
 import math
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ import h5py
 import numpy as np
 from numpy.random import Generator
 
+from slowfast_thermal.datasets.folders import new_folder
 from slowfast_thermal.errors import InputError
 
 DEAD_PIXEL = -273.2
@@ -428,9 +428,6 @@ def synthesize(
     Raises:
         InputError: the folder holds something already, or the sizes cannot be met.
     """
-    output_dir = Path(output_dir).resolve()
-    if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
-        raise InputError(f"{output_dir} exists already: choose a new or empty folder for the synthetic recordings.")
     if not 2 <= num_recordings <= num_keyframes:
         raise InputError(
             f"{num_keyframes} keyframes in {num_recordings} recordings: ask for two or more recordings with a keyframe each."
@@ -449,10 +446,8 @@ def synthesize(
         categories = [{"id": index, "name": name} for index, name in enumerate(ACTIONS)]
         documents[split] = {"images": [], "annotations": [], "categories": categories, "info": info}
     num_frames = num_boxes = 0
-    existing = next(parent for parent in output_dir.parents if parent.exists())
-    with tempfile.TemporaryDirectory(prefix=f".{output_dir.name}.", dir=existing) as temporary:
-        root = Path(temporary) / "data"
-        (root / "frames").mkdir(parents=True)
+    with new_folder(output_dir) as root:
+        (root / "frames").mkdir()
         (root / "annotations").mkdir()
         for index in progress(range(num_recordings)):
             images, annotations, count = _record(
@@ -471,8 +466,6 @@ def synthesize(
             num_frames += count
         for split, document in documents.items():
             (root / "annotations" / f"{split}.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-        output_dir.parent.mkdir(parents=True, exist_ok=True)
-        root.rename(output_dir)
 
     boxes = {split: Counter(a["category_name"] for a in document["annotations"]) for split, document in documents.items()}
     return Summary(

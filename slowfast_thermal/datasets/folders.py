@@ -1,0 +1,27 @@
+"""Folders that come into being with all their files or not at all."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from slowfast_thermal.errors import InputError
+
+
+@contextmanager
+def new_folder(folder: str | Path) -> Iterator[Path]:
+    """Gives an empty folder that becomes `folder` once the block has ended well, and else vanishes.
+
+    Raises:
+        InputError: `folder` holds something already.
+    """
+    folder = Path(folder).resolve()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} exists already: choose a new or empty folder.")
+    existing = next(parent for parent in folder.parents if parent.exists())
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=existing) as temporary:
+        root = Path(temporary) / "data"
+        root.mkdir()
+        yield root
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        root.rename(folder)
