@@ -1,0 +1,339 @@
+"""Annotation files from what annotators left: keyframes matched to frames and split into train and val.
+
+A raw file (`*.jsonl`) holds one JSON record a line, one for each keyframe: `data_id` (name of the recording),
+`data_time` (ms) and `annotations`, each with `bbox` (centre x, centre y, width, height, divided by the image
+size), `category` (person, furniture or object) and `subcategory` (a person's action, or what thing it is).
+People become the annotations of an image, furniture and objects a list in the image itself.
+
+Letters: N frames of a recording.
+"""
+
+import itertools
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from slowfast_thermal.datasets.annotations import field
+from slowfast_thermal.datasets.folders import new_folder
+from slowfast_thermal.datasets.recordings import Recording
+from slowfast_thermal.errors import InputError
+
+THINGS = ("furniture", "object")
+SPLITS = ("keyframe", "recording", "session")
+SESSION_PATTERN = r"(.+)_R.*"
+
+
+class Summary(NamedTuple):
+    """What a conversion found.
+
+    Attributes:
+        num_keyframes: for "train" and "val".
+        num_boxes: for "train" and "val", people's boxes of each class.
+        num_things: for "train" and "val", boxes of each furniture and object that occurs.
+        skipped_keyframes: number of records left out for each reason.
+        skipped_boxes: number of boxes left out for each reason, in the keyframes that were kept.
+    """
+
+    num_keyframes: dict[str, int]
+    num_boxes: dict[str, dict[str, int]]
+    num_things: dict[str, dict[str, int]]
+    skipped_keyframes: dict[str, int]
+    skipped_boxes: dict[str, int]
+
+
+class _Record(NamedTuple):
+    """One line of a raw file: name of the recording, time in milliseconds, and everything it holds."""
+
+    recording: str
+    timestamp: int
+    content: dict
+
+
+class _Keyframe(NamedTuple):
+    """An image of the annotation file and its people's annotations, still without their ids."""
+
+    image: dict
+    people: list[dict]
+
+
+def _read_records(path: Path) -> Iterator[_Record]:
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            content = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{where} is not valid JSON ({error}): correct or remove the line.") from None
+        recording = field(content, "data_id", str, where)
+        if not re.fullmatch(r"[^\s,/\\]+", recording):
+            raise InputError(
+                f"{where}: data_id {recording!r} names a recording file, so it must not be empty nor hold spaces, "
+                "commas or slashes: rename the recording."
+            )
+        timestamp = field(content, "data_time", int, where)
+        if not 0 <= timestamp < 2**53:
+            raise InputError(f"{where}: data_time {timestamp} is no time in milliseconds: correct it or remove the line.")
+        for position, annotation in enumerate(field(content, "annotations", list, where)):
+            for key, kind in (("bbox", list), ("category", str), ("subcategory", str)):
+                field(annotation, key, kind, f"{where}, annotations[{position}]")
+        yield _Record(recording, timestamp, content)
+
+
+def _match(
+    records: Iterable[_Record], recording: Recording, tolerance: int, skipped: Counter
+) -> Iterator[tuple[_Record, int]]:
+    """The records of a recording that have a frame to themselves, each with the frame's index; the first one takes it."""
+    frame_times = recording.timestamps.astype(np.int64)
+    times, frames = set(), set()
+    for record in records:
+        distances = np.abs(frame_times - record.timestamp)
+        frame = int(distances.argmin())
+        if distances[frame] > tolerance:
+            skipped[f"no frame within {tolerance} ms"] += 1
+        elif record.timestamp in times:
+            skipped["its time has a keyframe already"] += 1
+        elif frame in frames:
+            skipped["its frame has a keyframe already"] += 1
+        else:
+            times.add(record.timestamp)
+            frames.add(frame)
+            yield record, frame
+
+
+def _box_fault(box: list) -> str | None:
+    """Why a box cannot be used, None if it can. Those that reach over the image's edge are cut when they are loaded."""
+    if len(box) != 4 or not all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in box):
+        return "bbox is not four finite numbers"
+    x, y, width, height = box
+    if width <= 0 or height <= 0:
+        return "bbox has a width or height that is not positive"
+    if abs(x - 0.5) >= (1 + width) / 2 or abs(y - 0.5) >= (1 + height) / 2:
+        return "bbox lies outside the image"
+    return None
+
+
+def _to_keyframe(
+    record: _Record, frame: int, recording: Recording, classes: Sequence[str] | None, skipped: Counter
+) -> _Keyframe:
+    """Sorts people, furniture and objects of a record; any class will do where there is no list."""
+    people, objects = [], []
+    for annotation in record.content["annotations"]:
+        category, subcategory = annotation["category"], annotation["subcategory"]
+        if category not in ("person", *THINGS):
+            skipped[f"category '{category}' is not person, furniture or object"] += 1
+        elif fault := _box_fault(annotation["bbox"]):
+            skipped[fault] += 1
+        elif category in THINGS:
+            objects.append({"bbox": annotation["bbox"], "category": category, "subcategory": subcategory})
+        elif classes is not None and subcategory not in classes:
+            skipped[f"person's subcategory '{subcategory}' is not in the class list"] += 1
+        else:
+            kept = {key: annotation[key] for key in ("object_id", "attribute_obscured") if key in annotation}
+            people.append({"bbox": annotation["bbox"], "category_name": subcategory, **kept})
+    image = {"id": f"{record.recording}_{record.timestamp}", "sensor_id": record.recording}
+    image |= {key: record.content[key] for key in ("mac_address",) if key in record.content}
+    image |= {"timestamp": record.timestamp, "width": recording.width, "height": recording.height, "frame_idx": frame}
+    return _Keyframe({**image, "objects": objects}, people)
+
+
+def _to_keyframes(
+    records: list[_Record],
+    frames_dir: Path,
+    classes: Sequence[str] | None,
+    tolerance: int,
+    skipped_keyframes: Counter,
+    skipped_boxes: Counter,
+) -> list[_Keyframe]:
+    """Keyframes in the order of recordings and time, with what was left out added to the counts."""
+    keyframes = []
+    by_recording_and_time = sorted(records, key=lambda record: (record.recording, record.timestamp))
+    for name, group in itertools.groupby(by_recording_and_time, key=lambda record: record.recording):
+        path = frames_dir / f"{name}.h5"
+        if not path.is_file():
+            skipped_keyframes[f"there is no recording {path.name}"] += len(list(group))
+            continue
+        # Only the frames' times and size are used, so any temperature will do.
+        recording = Recording(path, (-math.inf, math.inf), 0.0)
+        for record, frame in _match(group, recording, tolerance, skipped_keyframes):
+            keyframes.append(_to_keyframe(record, frame, recording, classes, skipped_boxes))
+    return keyframes
+
+
+def _session(recording: str, pattern: str) -> str:
+    match = re.fullmatch(pattern, recording)
+    if not match or not match[1]:
+        raise InputError(
+            f"Recording '{recording}' does not tell its session by the pattern '{pattern}': give a session pattern that "
+            "fits all names, or split by recording."
+        )
+    return match[1]
+
+
+def _is_val(images: list[dict], split: str, session_pattern: str, val_fraction: float, seed: int) -> list[bool]:
+    """For each image, whether it belongs to the validation set. The draw takes at least one group, and not all."""
+    if split == "keyframe":
+        groups = [image["id"] for image in images]
+    elif split == "recording":
+        groups = [image["sensor_id"] for image in images]
+    else:
+        groups = [_session(image["sensor_id"], session_pattern) for image in images]
+    names = sorted(set(groups))
+    if len(names) < 2:
+        remedy = "add keyframes" if split == "keyframe" else f"add another {split}, or split by something smaller"
+        raise InputError(f"All keyframes belong to one {split}, '{names[0]}', and train and val need one each: {remedy}.")
+    num_val = min(max(round(val_fraction * len(names)), 1), len(names) - 1)
+    val_names = set(np.random.default_rng(seed).permutation(names)[:num_val].tolist())
+    return [group in val_names for group in groups]
+
+
+def _check_settings(tolerance: int, split: str, session_pattern: str, val_fraction: float, seed: int) -> None:
+    if tolerance < 0:
+        raise InputError(f"A tolerance of {tolerance} ms: choose 0 or a positive number.")
+    if split not in SPLITS:
+        raise InputError(f"A split by '{split}': choose one of {', '.join(SPLITS)}.")
+    try:
+        has_group = re.compile(session_pattern).groups > 0
+    except re.error as error:
+        raise InputError(f"The session pattern '{session_pattern}' is no regular expression ({error}): correct it.") from None
+    if not has_group:
+        raise InputError(f"The session pattern '{session_pattern}' has no group: put the session's part in parentheses.")
+    if not 0 < val_fraction < 1:
+        raise InputError(f"A validation fraction of {val_fraction}: choose one between 0 and 1.")
+    if seed < 0:
+        raise InputError(f"A seed of {seed}: choose 0 or a positive number.")
+
+
+def _check_classes(classes: Sequence[str], source: str) -> None:
+    if not classes:
+        raise InputError(f"{source} name no class: list at least one person's subcategory.")
+    for name in classes:
+        if not isinstance(name, str) or not name.strip() or any(c in name for c in '"\n\r'):
+            raise InputError(f"{source} name the class {name!r}, which is empty or has a quote or line break: rename it.")
+    if len(set(classes)) < len(classes):
+        raise InputError(f"{source} name a class twice: make the names unique.")
+
+
+def read_class_list(path: str | Path) -> list[str]:
+    """Class names in the order of their ids, from a JSON list or the list `classes` of a JSON object.
+
+    Raises:
+        InputError: no such file, or it holds no class list.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"Class list '{path}' does not exist: correct its name.")
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not valid JSON ({error}): write it again.") from None
+    classes = document.get("classes") if isinstance(document, dict) else document
+    if not isinstance(classes, list):
+        raise InputError(f"{path} holds no class list: give a list of names, alone or as 'classes' of an object.")
+    _check_classes(classes, f"The classes of {path}")
+    return classes
+
+
+def _to_documents(keyframes: list[_Keyframe], is_val: list[bool], classes: Sequence[str]) -> dict[str, dict]:
+    """What "train" and "val" hold; annotations are numbered over both."""
+    categories = [{"id": index, "name": name} for index, name in enumerate(classes)]
+    documents = {part: {"images": [], "annotations": [], "categories": categories} for part in ("train", "val")}
+    num_people = 0
+    for (image, people), in_val in zip(keyframes, is_val):
+        document = documents["val" if in_val else "train"]
+        document["images"].append(image)
+        for person in people:
+            ids = {"id": num_people, "image_id": image["id"], "bbox": person["bbox"]}
+            document["annotations"].append({**ids, "category_id": classes.index(person["category_name"]), **person})
+            num_people += 1
+    return documents
+
+
+def _summarize(
+    documents: dict[str, dict], classes: Sequence[str], skipped_keyframes: Counter, skipped_boxes: Counter
+) -> Summary:
+    boxes, things = {}, {}
+    for part, document in documents.items():
+        counts = Counter(person["category_name"] for person in document["annotations"])
+        boxes[part] = {name: counts[name] for name in classes}
+        things[part] = dict(Counter(thing["subcategory"] for image in document["images"] for thing in image["objects"]))
+    num_keyframes = {part: len(document["images"]) for part, document in documents.items()}
+    return Summary(num_keyframes, boxes, things, dict(skipped_keyframes), dict(skipped_boxes))
+
+
+def convert(
+    raw_dir: str | Path,
+    frames_dir: str | Path,
+    output_dir: str | Path,
+    *,
+    classes: Sequence[str] | None = None,
+    tolerance: int = 50,
+    split: str = "session",
+    session_pattern: str = SESSION_PATTERN,
+    val_fraction: float = 0.2,
+    seed: int = 0,
+    progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
+) -> Summary:
+    """Writes `train.json` and `val.json` from raw annotation files and recordings.
+
+    They have the format that `annotations.load_annotations` reads; besides, every image has a list `objects` of
+    {"bbox", "category" (furniture or object), "subcategory"}, with boxes as those of people. An image's `timestamp` is
+    the record's time and its `frame_idx` the frame nearest to that, the earlier one of two. Of records that meet in a
+    time or frame the first stays. Keyframes without people stay too. The same input gives the same files. Nothing is
+    left behind if the conversion fails.
+
+    Args:
+        raw_dir: folder of `*.jsonl` files.
+        frames_dir: folder of recordings `NAME.h5`.
+        output_dir: a folder that does not exist yet or is empty.
+        classes: names in the order of their ids, from 0; people with another subcategory are left out. None takes
+            all that occur, sorted.
+        tolerance: how far the nearest frame may be from a keyframe's time, milliseconds.
+        split: what train and val do not share: "keyframe", "recording" or "session".
+        session_pattern: regular expression for a recording's whole name, whose first group is the session.
+        val_fraction: fraction of the keyframes, recordings or sessions for val; each split has at least one.
+        seed: of the draw.
+        progress: wraps the loop over the raw files, for example `tqdm.tqdm`.
+
+    Raises:
+        InputError: the output folder holds something already; a file, a line or a setting is wrong; nobody is left
+            to write; or there are too few keyframes, recordings or sessions to split.
+    """
+    raw_dir, frames_dir = Path(raw_dir), Path(frames_dir)
+    _check_settings(tolerance, split, session_pattern, val_fraction, seed)
+    if classes is not None:
+        _check_classes(classes, "The classes")
+    for folder, content in ((raw_dir, "raw annotations"), (frames_dir, "recordings")):
+        if not folder.is_dir():
+            raise InputError(f"Folder of {content} '{folder}' does not exist: correct its name.")
+    paths = sorted(raw_dir.glob("*.jsonl"))
+    if not paths:
+        raise InputError(f"{raw_dir} holds no *.jsonl file: give the folder of the raw annotations.")
+
+    skipped_keyframes, skipped_boxes = Counter(), Counter()
+    with new_folder(output_dir) as root:
+        records = [record for path in progress(paths) for record in _read_records(path)]
+        keyframes = _to_keyframes(records, frames_dir, classes, tolerance, skipped_keyframes, skipped_boxes)
+        found = sorted({person["category_name"] for keyframe in keyframes for person in keyframe.people})
+        if not found:
+            reasons = [f"{reason} ({count} times)" for reason, count in (skipped_keyframes + skipped_boxes).items()]
+            raise InputError(
+                f"{raw_dir} gives no person's box ({'; '.join(reasons) or 'there are none'}): check that data_id names a "
+                f"recording in {frames_dir}, that data_time is in milliseconds of the recording's clock, and the class list."
+            )
+        if classes is None:
+            classes = found
+            _check_classes(classes, f"The people's subcategories in {raw_dir}")
+        is_val = _is_val([keyframe.image for keyframe in keyframes], split, session_pattern, val_fraction, seed)
+        documents = _to_documents(keyframes, is_val, classes)
+        for part, document in documents.items():
+            info = {"description": f"Thermal recordings ({part}), split by {split}, seed {seed}", "version": "1.0"}
+            text = json.dumps({**document, "info": info}, indent=2)
+            (root / f"{part}.json").write_text(text + "\n", encoding="utf-8")
+    return _summarize(documents, classes, skipped_keyframes, skipped_boxes)
