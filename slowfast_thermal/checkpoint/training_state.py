@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from slowfast_thermal import pyslowfast
 from slowfast_thermal.errors import InputError
 
 
@@ -38,11 +37,21 @@ class TrainingState:
     progress: Progress = field(default_factory=Progress)
 
 
+# Begins the names of files that are being written. It must not hold "checkpoint", by which PySlowFast finds its own.
+_PARTIAL = "partial-"
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Removes what a process that was killed while writing has left in a folder."""
+    for path in folder.glob(f"{_PARTIAL}*"):
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def replacing(path: Path):
     """Gives the name of a temporary file that takes the place of `path` once the block has ended well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="partial-")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_PARTIAL)
     os.close(handle)
     try:
         yield temporary
@@ -134,7 +143,3 @@ def load_weights(path: Path, checkpoint: dict, model: nn.Module) -> None:
             "configuration it was trained with, or another OUTPUT_DIR."
         ) from None
 
-
-def last_checkpoint(output_dir: str) -> Path | None:
-    """The newest checkpoint of a run, None where there is none."""
-    return pyslowfast.last_checkpoint(output_dir)

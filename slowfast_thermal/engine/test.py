@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from slowfast_thermal import pyslowfast
-from slowfast_thermal.checkpoint.training_state import last_checkpoint, load_weights, read_checkpoint
+from slowfast_thermal.checkpoint.training_state import load_weights, read_checkpoint
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.loader import construct_test_loader
 from slowfast_thermal.engine.device import autocast, current_device, to_device
@@ -74,7 +74,7 @@ def test(cfg) -> None:
     """
     pyslowfast.setup_logging(cfg.OUTPUT_DIR)
     loader = prepare_evaluation(cfg, "test")
-    path = cfg.TEST.CHECKPOINT_FILE_PATH or last_checkpoint(cfg.OUTPUT_DIR) or cfg.TRAIN.CHECKPOINT_FILE_PATH
+    path = cfg.TEST.CHECKPOINT_FILE_PATH or pyslowfast.last_checkpoint(cfg.OUTPUT_DIR) or cfg.TRAIN.CHECKPOINT_FILE_PATH
     if not path:
         raise InputError(
             f"There is no checkpoint to test in '{cfg.OUTPUT_DIR}': train first, or set TEST.CHECKPOINT_FILE_PATH."

@@ -12,7 +12,13 @@ from torch.utils.data import DataLoader
 
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.checkpoint.pretrained import load_pretrained
-from slowfast_thermal.checkpoint.training_state import Progress, TrainingState, last_checkpoint, resume, save_checkpoint
+from slowfast_thermal.checkpoint.training_state import (
+    Progress,
+    TrainingState,
+    remove_partial_files,
+    resume,
+    save_checkpoint,
+)
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.loader import construct_train_loader
 from slowfast_thermal.engine.device import autocast, current_device, to_device
@@ -40,7 +46,10 @@ def train(cfg) -> None:
     val_loader = prepare_evaluation(cfg, "val")
     loss_function = build_loss(cfg, torch.from_numpy(dataset.class_counts)).to(device)
     state = _initial_state(cfg, device)
-    board = TrainingBoard(cfg) if du.get_rank() == 0 else None
+    board = None
+    if du.get_rank() == 0:
+        remove_partial_files(pyslowfast.checkpoint_path(cfg.OUTPUT_DIR, 0).parent)
+        board = TrainingBoard(cfg)
     meter = pyslowfast.AVAMeter(loader.sampler.epoch_iters, cfg, "train")
 
     progress = state.progress
@@ -65,7 +74,7 @@ def _initial_state(cfg, device: torch.device) -> TrainingState:
         scaler=torch.amp.GradScaler(device.type, enabled=_needs_scaler(cfg, device)),
         progress=Progress(),
     )
-    path = last_checkpoint(cfg.OUTPUT_DIR) if cfg.TRAIN.AUTO_RESUME else None
+    path = pyslowfast.last_checkpoint(cfg.OUTPUT_DIR) if cfg.TRAIN.AUTO_RESUME else None
     if path:
         resume(path, state)
         logger.info("Resumed from %s: epoch %d of %d is next.", path, state.progress.epoch + 1, cfg.SOLVER.MAX_EPOCH)

@@ -8,9 +8,9 @@ from torch import nn
 from slowfast_thermal.checkpoint.pretrained import load_pretrained
 from slowfast_thermal.checkpoint.training_state import (
     TrainingState,
-    last_checkpoint,
     load_weights,
     read_checkpoint,
+    remove_partial_files,
     replacing,
     resume,
     save_checkpoint,
@@ -18,7 +18,7 @@ from slowfast_thermal.checkpoint.training_state import (
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.models import ThermalSlowFast
 from slowfast_thermal.pyslowfast import checkpoint as slowfast_checkpoint
-from slowfast_thermal.pyslowfast import checkpoint_path, get_cfg
+from slowfast_thermal.pyslowfast import checkpoint_path, get_cfg, last_checkpoint
 
 
 class Network(nn.Module):
@@ -89,6 +89,15 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
         raise RuntimeError
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_a_killed_process_left_is_removed_and_never_taken_for_a_checkpoint(tmp_path):
+    path = checkpoint_path(str(tmp_path), 1)
+    save_checkpoint(path, new_state(), get_cfg())
+    (path.parent / "partial-xyz").write_bytes(b"half")
+    assert last_checkpoint(str(tmp_path)) == path
+    remove_partial_files(path.parent)
+    assert os.listdir(path.parent) == [path.name]
 
 
 def test_a_checkpoint_of_another_network_is_named(tmp_path):
