@@ -10,23 +10,23 @@ def current_device(cfg) -> torch.device:
     return torch.device("cuda", torch.cuda.current_device()) if cfg.NUM_GPUS else torch.device("cpu")
 
 
-def autocast(cfg, device: torch.device) -> torch.autocast:
-    """The context of a forward pass: mixed precision for TRAIN.MIXED_PRECISION, else float32.
+def mixed_precision(cfg, device: torch.device) -> torch.dtype | None:
+    """The type that takes the place of float32 in a forward pass, None where nothing does.
 
-    bfloat16 where the hardware has it; else float16 on a GPU and float32 on a CPU.
+    With TRAIN.MIXED_PRECISION it is bfloat16 where the hardware has it, else float16 on a GPU.
     """
-    dtype = torch.float16 if device.type == "cuda" else torch.float32
-    if _has_bfloat16(device):
-        dtype = torch.bfloat16
-    enabled = cfg.TRAIN.MIXED_PRECISION and dtype != torch.float32
-    return torch.autocast(device.type, dtype=dtype if enabled else None, enabled=enabled)
-
-
-def _has_bfloat16(device: torch.device) -> bool:
+    if not cfg.TRAIN.MIXED_PRECISION:
+        return None
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     flags = Path("/proc/cpuinfo")
-    return flags.exists() and "avx512_bf16" in flags.read_text()
+    return torch.bfloat16 if flags.exists() and "avx512_bf16" in flags.read_text() else None
+
+
+def autocast(cfg, device: torch.device) -> torch.autocast:
+    """The context of a forward pass."""
+    dtype = mixed_precision(cfg, device)
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
 
 
 def to_device(inputs: list[torch.Tensor], *others: torch.Tensor, device: torch.device) -> tuple:

@@ -21,7 +21,7 @@ from slowfast_thermal.checkpoint.training_state import (
 )
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.loader import construct_train_loader
-from slowfast_thermal.engine.device import autocast, current_device, to_device
+from slowfast_thermal.engine.device import autocast, current_device, mixed_precision, to_device
 from slowfast_thermal.engine.test import evaluate, prepare_evaluation
 from slowfast_thermal.engine.tensorboard import TrainingBoard
 from slowfast_thermal.errors import InputError
@@ -71,7 +71,8 @@ def _initial_state(cfg, device: torch.device) -> TrainingState:
     state = TrainingState(
         model=model,
         optimizer=pyslowfast.construct_optimizer(model, cfg),
-        scaler=torch.amp.GradScaler(device.type, enabled=_needs_scaler(cfg, device)),
+        # Float16 gradients underflow without a scale.
+        scaler=torch.amp.GradScaler(device.type, enabled=mixed_precision(cfg, device) == torch.float16),
         progress=Progress(),
     )
     path = pyslowfast.last_checkpoint(cfg.OUTPUT_DIR) if cfg.TRAIN.AUTO_RESUME else None
@@ -81,12 +82,6 @@ def _initial_state(cfg, device: torch.device) -> TrainingState:
     elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
         load_pretrained(Path(cfg.TRAIN.CHECKPOINT_FILE_PATH), model)
     return state
-
-
-def _needs_scaler(cfg, device: torch.device) -> bool:
-    """Float16 gradients underflow without a scale."""
-    context = autocast(cfg, device)
-    return context._enabled and context.fast_dtype == torch.float16
 
 
 def _train_epoch(

@@ -15,6 +15,7 @@ from slowfast_thermal.engine.test import test as run_test
 from slowfast_thermal.engine.train import train
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.models import losses
+from slowfast_thermal.pyslowfast import build_model
 from tests.conftest import CONFIGS, small_overrides
 
 REPOSITORY = Path(__file__).parents[2]
@@ -150,6 +151,19 @@ def test_frozen_batch_norm_keeps_its_statistics(synthetic_data, small_config):
     weights = torch.load(path, weights_only=True)["model_state"]
     means = [value for name, value in weights.items() if name.endswith("running_mean")]
     assert means and all((mean == 0).all() for mean in means)
+
+
+@pytest.mark.parametrize("key", ["SOLVER.CLIP_GRAD_L2NORM", "SOLVER.CLIP_GRAD_VAL"])
+def test_clipped_gradients_move_the_weights_no_further(synthetic_data, small_config, key):
+    cfg = small_config(
+        synthetic_data, key, 1e-9, "SOLVER.MAX_EPOCH", 1, "SOLVER.WEIGHT_DECAY", 0.0, "TENSORBOARD.ENABLE", False
+    )
+    torch.manual_seed(cfg.RNG_SEED)
+    before = build_model(cfg, torch.device("cpu")).head.projection.weight
+    train(cfg)
+    path = Path(cfg.OUTPUT_DIR) / "checkpoints" / "checkpoint_epoch_00001.pyth"
+    after = torch.load(path, weights_only=True)["model_state"]["head.projection.weight"]
+    torch.testing.assert_close(after, before, rtol=0, atol=1e-6)
 
 
 def test_more_gpus_than_there_are_is_one_sentence_on_the_console(synthetic_data, tmp_path):
