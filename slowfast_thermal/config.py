@@ -2,6 +2,7 @@
 
 import difflib
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -14,6 +15,14 @@ from slowfast_thermal.errors import InputError
 
 def add_thermal_config(cfg: CfgNode) -> None:
     """Adds the project's keys, each with its meaning and default, to PySlowFast's defaults."""
+    _add_thermal_node(cfg)
+    _add_interaction_node(cfg)
+    # Iterations that count as one epoch of SOLVER.*, TRAIN.EVAL_PERIOD and TRAIN.CHECKPOINT_PERIOD.
+    # 0: one pass over the training keyframes.
+    cfg.SOLVER.EPOCH_ITERS = 0
+
+
+def _add_thermal_node(cfg: CfgNode) -> None:
     cfg.THERMAL = CfgNode()
     # Folder of the recordings, one HDF5 file each, inside DATA.PATH_TO_DATA_DIR.
     cfg.THERMAL.FRAMES_DIR = "frames"
@@ -65,9 +74,51 @@ def add_thermal_config(cfg: CfgNode) -> None:
     # Largest relative change of a clip's contrast around its mean temperature, either way.
     cfg.THERMAL.AUG.TEMPERATURE_GAIN = 0.1
 
-    # Iterations that count as one epoch of SOLVER.*, TRAIN.EVAL_PERIOD and TRAIN.CHECKPOINT_PERIOD.
-    # 0: one pass over the training keyframes.
-    cfg.SOLVER.EPOCH_ITERS = 0
+
+def _add_interaction_node(cfg: CfgNode) -> None:
+    """Interaction aggregation (Tang et al., arXiv:2004.07485); the defaults are AlphAction's."""
+    cfg.IA = CfgNode()
+    # Judge people together with the people, objects and past around them. Off: PySlowFast's RoI head.
+    cfg.IA.ENABLE = False
+    # How blocks are connected: "serial", "dense_serial" or "parallel".
+    cfg.IA.STRUCTURE = "dense_serial"
+    # The blocks: P attends to the people of the clip, O to its objects, M to people in the seconds around
+    # it. A list for the serial structures; a list of layers, [[P, M], [P, M]], for the parallel one.
+    cfg.IA.BLOCKS = ["P", "M", "P", "M"]
+    # People of a clip that are attended to.
+    cfg.IA.MAX_PERSONS = 25
+    # Objects of a clip that are attended to; those with the highest score, then the largest, are kept.
+    cfg.IA.MAX_OBJECTS = 5
+    # People of one second of memory that are attended to.
+    cfg.IA.MAX_PER_SECOND = 5
+    # Seconds of memory before and after the keyframe's own.
+    cfg.IA.MEMORY_WINDOW = [30, 30]
+    # Channels inside the blocks.
+    cfg.IA.DIM_INNER = 1024
+    # Channels of the result; FUSION add needs as many as a person's pooled feature has.
+    cfg.IA.DIM_OUT = 2304
+    # How the result joins a person's own feature: "add" or "concat".
+    cfg.IA.FUSION = "add"
+    # What classifies: PySlowFast's single "projection", or "mlp", which puts AlphAction's two layers of
+    # 1024 channels before it.
+    cfg.IA.CLASSIFIER = "mlp"
+    # Dropout probability inside the structure; MODEL.DROPOUT_RATE is that before the classifier's last layer.
+    cfg.IA.DROPOUT = 0.2
+    # Normalise what a block finds.
+    cfg.IA.LAYER_NORM = True
+    # Give each second of memory a learned position.
+    cfg.IA.TEMPORAL_POSITION = True
+    # Start with blocks that add nothing.
+    cfg.IA.ZERO_INIT = True
+    # Scale remembered features by the ratio of the loss when they were stored and the last loss, the smaller
+    # by the larger.
+    cfg.IA.PENALTY = True
+    # Leave rows of no one out of the softmax. AlphAction's released weights expect them in it.
+    cfg.IA.MASK_ABSENT = False
+    # The interaction parameters learn at this multiple of the learning rate,
+    cfg.IA.LR_FACTOR = 10.0
+    # and their biases at this multiple of that.
+    cfg.IA.BIAS_LR_FACTOR = 2.0
 
 
 def load_config(path: str, overrides: list[str]) -> CfgNode:
@@ -174,6 +225,9 @@ def _check_values(cfg: CfgNode) -> None:
     refuse_unless(cfg.SOLVER.EPOCH_ITERS >= 0, "SOLVER.EPOCH_ITERS", "give 0 or more")
     refuse_unless(cfg.DATA_LOADER.NUM_WORKERS >= 0, "DATA_LOADER.NUM_WORKERS", "give 0 or more")
 
+    if cfg.IA.ENABLE:
+        _check_interactions(cfg, refuse_unless)
+
     available = torch.cuda.device_count()
     remedy = "set NUM_GPUS 0 for the CPU" if available == 0 else f"set NUM_GPUS to {available} or less"
     refuse_unless(0 <= cfg.NUM_GPUS <= available, "NUM_GPUS", f"this machine has {available} usable GPUs; {remedy}")
@@ -186,6 +240,31 @@ def _check_values(cfg: CfgNode) -> None:
         )
     if not cfg.DATA.PATH_TO_DATA_DIR:
         raise InputError("DATA.PATH_TO_DATA_DIR is not set: name the folder that holds frames/ and annotations/.")
+
+
+def _check_interactions(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None]) -> None:
+    node = cfg.IA
+    refuse_unless(node.FUSION in ("add", "concat"), "IA.FUSION", "give add or concat")
+    refuse_unless(node.CLASSIFIER in ("projection", "mlp"), "IA.CLASSIFIER", "give projection or mlp")
+    for key in ("DIM_INNER", "DIM_OUT"):
+        refuse_unless(node[key] > 0, f"IA.{key}", "give at least 1")
+    width = cfg.RESNET.WIDTH_PER_GROUP * 32
+    pooled = width + width // cfg.SLOWFAST.BETA_INV
+    refuse_unless(
+        node.FUSION == "concat" or node.DIM_OUT == pooled,
+        "IA.DIM_OUT",
+        f"a pooled feature has {pooled} channels, so give {pooled}, or set IA.FUSION concat",
+    )
+    for key in ("MAX_PERSONS", "MAX_OBJECTS", "MAX_PER_SECOND"):
+        refuse_unless(node[key] >= 0, f"IA.{key}", "give 0 or more")
+    refuse_unless(
+        len(node.MEMORY_WINDOW) == 2 and all(isinstance(s, int) and s >= 0 for s in node.MEMORY_WINDOW),
+        "IA.MEMORY_WINDOW",
+        "give two whole numbers of seconds, before and after the keyframe",
+    )
+    refuse_unless(0 <= node.DROPOUT < 1, "IA.DROPOUT", "give a probability from 0 up to 1")
+    for key in ("LR_FACTOR", "BIAS_LR_FACTOR"):
+        refuse_unless(node[key] > 0, f"IA.{key}", "give a number above 0")
 
 
 pyslowfast.extend_config(add_thermal_config)

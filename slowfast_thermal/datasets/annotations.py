@@ -1,10 +1,10 @@
 """Annotation files: keyframes of recordings with people's boxes and actions.
 
-The JSON holds `images` (id, sensor_id, timestamp in ms, frame_idx), `annotations` (image_id, bbox as
-centre x, centre y, width, height, each divided by the image size, category_id) and `categories`
-(id, name).
+The JSON holds `images` (id, sensor_id, timestamp in ms, frame_idx, and perhaps `objects`, each with a bbox
+and perhaps a score), `annotations` (image_id, bbox, category_id) and `categories` (id, name). A bbox is
+centre x, centre y, width, height, each divided by the image size.
 
-Letters: R people of a keyframe, C classes.
+Letters: R people and Q objects of a keyframe, C classes.
 """
 
 import json
@@ -28,6 +28,8 @@ class Keyframe:
         frame_index: of the frame in the recording.
         boxes: (R, 4) float32 x1, y1, x2, y2, each divided by the image size, inside the image.
         labels: (R, C) float32, 1 for a person's actions.
+        objects: (Q, 4) float32, boxes of furniture and things like those of people; the highest score first
+            (a record without one has 1), then the largest.
     """
 
     image_id: str
@@ -36,6 +38,7 @@ class Keyframe:
     frame_index: int
     boxes: np.ndarray
     labels: np.ndarray
+    objects: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Annotations:
     Attributes:
         classes: names in the order of their ids.
         keyframes: in the order of the files, also those without people.
-        num_clipped: boxes that reached over the image's edge and were cut there.
+        num_clipped: boxes of people and objects that reached over the image's edge and were cut there.
         num_dropped: boxes of which nothing lay inside the image.
     """
 
@@ -101,6 +104,19 @@ def _read_box(annotation: object, where: str) -> np.ndarray:
     return np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
 
 
+def _read_objects(image: dict, where: str) -> list[tuple[float, np.ndarray]]:
+    """Score and box, not yet cut, of each of an image's objects."""
+    objects = []
+    for position, record in enumerate(_field(image, "objects", list, where) if "objects" in image else []):
+        place = f"{where}, objects[{position}]"
+        box = _read_box(record, place)
+        score = _field(record, "score", (int, float), place) if "score" in record else 1.0
+        if not math.isfinite(score):
+            raise InputError(f"{place}: score is {score}, but must be a finite number.")
+        objects.append((score, box))
+    return objects
+
+
 def load_annotations(paths: list[Path]) -> Annotations:
     """Reads annotation files that share one class list.
 
@@ -111,6 +127,16 @@ def load_annotations(paths: list[Path]) -> Annotations:
     """
     classes, keyframes = None, []
     num_clipped = num_dropped = 0
+
+    def cut(box: np.ndarray) -> np.ndarray | None:
+        nonlocal num_clipped, num_dropped
+        inside = np.clip(box, 0, 1)
+        if inside[0] >= inside[2] or inside[1] >= inside[3]:
+            num_dropped += 1
+            return None
+        num_clipped += bool((inside != box).any())
+        return inside
+
     seen_ids, seen_times = {}, {}
     for path in paths:
         document = _read_json(path)
@@ -140,7 +166,7 @@ def load_annotations(paths: list[Path]) -> Annotations:
                     "spaces, commas or slashes: rename the recording."
                 )
             seen_ids[image_id] = seen_times[recording, timestamp] = where
-            images[image_id] = (image, {})
+            images[image_id] = (image, {}, _read_objects(image, where))
 
         for position, annotation in enumerate(field(document, "annotations", list, str(path))):
             where = f"{path}, annotations[{position}]"
@@ -150,16 +176,14 @@ def load_annotations(paths: list[Path]) -> Annotations:
             class_id = field(annotation, "category_id", int, where)
             if class_id not in class_index:
                 raise InputError(f"{where}: category_id {class_id} is not in the categories {list(classes)}.")
-            box = _read_box(annotation, where)
-            clipped = np.clip(box, 0, 1)
-            if clipped[0] >= clipped[2] or clipped[1] >= clipped[3]:
-                num_dropped += 1
-                continue
-            num_clipped += bool((clipped != box).any())
-            labels = images[image_id][1].setdefault(tuple(clipped), np.zeros(len(classes), np.float32))
-            labels[class_index[class_id]] = 1
+            box = cut(_read_box(annotation, where))
+            if box is not None:
+                labels = images[image_id][1].setdefault(tuple(box), np.zeros(len(classes), np.float32))
+                labels[class_index[class_id]] = 1
 
-        for image_id, (image, people) in images.items():
+        for image_id, (image, people, objects) in images.items():
+            found = [(score, box) for score, whole in objects if (box := cut(whole)) is not None]
+            found.sort(key=lambda item: (item[0], (item[1][2] - item[1][0]) * (item[1][3] - item[1][1])), reverse=True)
             keyframes.append(
                 Keyframe(
                     image_id=str(image_id),
@@ -168,6 +192,7 @@ def load_annotations(paths: list[Path]) -> Annotations:
                     frame_index=image["frame_idx"],
                     boxes=np.array(list(people), np.float32).reshape(-1, 4),
                     labels=np.array(list(people.values()), np.float32).reshape(-1, len(classes)),
+                    objects=np.array([box for _, box in found], np.float32).reshape(-1, 4),
                 )
             )
     return Annotations(list(classes.values()), keyframes, num_clipped, num_dropped)

@@ -1,6 +1,6 @@
 """Random changes of a training clip at the sensor's resolution.
 
-Letters: K frames of a clip, H, W pixels, R people. Boxes are x1, y1, x2, y2 divided by the image size.
+Letters: K frames of a clip, H, W pixels, R people, Q objects. Boxes are x1, y1, x2, y2 divided by the image size.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-# A crop that leaves less of a person's box than this is not taken.
+# A crop that leaves less of a person's box than this is not taken; one that leaves less of an object's loses it.
 _MIN_VISIBLE = 0.5
 
 
@@ -35,17 +35,18 @@ class Augmentation:
         return int(shift), int(rng.integers(slow_stride)) if self.slow_jitter else 0
 
     def __call__(
-        self, frames: np.ndarray, boxes: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, frames: np.ndarray, boxes: np.ndarray, objects: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Changes a clip and its boxes alike.
 
         Args:
             frames: (K, H, W) float32 degrees Celsius.
-            boxes: (R, 4) float32.
-            rng: makes every choice.
+            boxes: (R, 4) float32, of people.
+            objects: (Q, 4) float32.
+            rng: makes every choice; objects change none of them.
 
         Returns:
-            The same shapes and units.
+            Frames, boxes and objects in the same units; objects that a crop cut off are left out.
         """
         if self.temperature_gain:
             gain = 1 + rng.uniform(-self.temperature_gain, self.temperature_gain)
@@ -54,18 +55,22 @@ class Augmentation:
         if self.temperature_offset:
             frames = frames + np.float32(rng.uniform(-self.temperature_offset, self.temperature_offset))
         if self.crop:
-            frames, boxes = _random_crop(frames, boxes, self.crop, rng)
+            frames, boxes, objects = _random_crop(frames, boxes, objects, self.crop, rng)
         if self.flip and rng.random() < 0.5:
             frames = frames[..., ::-1]
-            boxes = np.stack([1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]], axis=1)
+            boxes, objects = _mirror(boxes), _mirror(objects)
         if self.box_jitter:
             boxes = _jitter_boxes(boxes, self.box_jitter, rng)
-        return frames, boxes
+        return frames, boxes, objects
+
+
+def _mirror(boxes: np.ndarray) -> np.ndarray:
+    return np.stack([1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]], axis=1)
 
 
 def _random_crop(
-    frames: np.ndarray, boxes: np.ndarray, largest_cut: float, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+    frames: np.ndarray, boxes: np.ndarray, objects: np.ndarray, largest_cut: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Cuts out a window of the image's shape and scales it up to the full size."""
     height, width = frames.shape[1:]
     kept = 1 - rng.uniform(0, largest_cut)
@@ -74,13 +79,20 @@ def _random_crop(
 
     corner = np.array([left / width, top / height] * 2, np.float32)
     scale = np.array([width / crop_width, height / crop_height] * 2, np.float32)
-    moved = (boxes - corner) * scale
-    inside = np.clip(moved, 0, 1)
-    if (_areas(inside) < _MIN_VISIBLE * _areas(moved)).any():
-        return frames, boxes
+
+    def move(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The boxes in the window, and which of them are still to be seen."""
+        moved = (boxes - corner) * scale
+        inside = np.clip(moved, 0, 1)
+        return inside, _areas(inside) >= _MIN_VISIBLE * _areas(moved)
+
+    moved_boxes, visible = move(boxes)
+    if not visible.all():
+        return frames, boxes, objects
+    moved_objects, visible = move(objects)
     window = torch.from_numpy(np.ascontiguousarray(frames[:, top : top + crop_height, left : left + crop_width]))
     resized = F.interpolate(window[None], size=(height, width), mode="bilinear", align_corners=False)[0]
-    return resized.numpy(), inside
+    return resized.numpy(), moved_boxes, moved_objects[visible]
 
 
 def _areas(boxes: np.ndarray) -> np.ndarray:

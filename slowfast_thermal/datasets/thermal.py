@@ -1,6 +1,6 @@
 """The data set `Thermal`: clips around annotated keyframes, as PySlowFast's AVA data set yields them.
 
-Letters: T frames of a pathway, H, W sensor pixels, R people of a keyframe, C classes.
+Letters: N clips, T frames of a pathway, H, W sensor pixels, R people and Q objects of a keyframe, C classes.
 """
 
 import fnmatch
@@ -85,6 +85,7 @@ class Thermal(torch.utils.data.Dataset):
         self._slow_stride = cfg.SLOWFAST.ALPHA * cfg.DATA.SAMPLING_RATE
         self._window = tuple(node.TEMPERATURE_RANGE)
         self._input_size = tuple(node.INPUT_SIZE)
+        self._max_objects = cfg.IA.MAX_OBJECTS
         self._augmentation = Augmentation.from_config(node.AUG) if split == "train" else None
         self._enlarge = np.array(node.TEST_BOX_ENLARGE, np.float32) if split != "train" else np.zeros(2, np.float32)
         logger.info(
@@ -142,11 +143,12 @@ class Thermal(torch.utils.data.Dataset):
             labels: (R, C) float32, 1 for a person's actions;
             index: of the sample;
             extra: "boxes" (R, 4) in pixels of the network's input, "ori_boxes" (R, 4) divided by the image
-            size, both x1, y1, x2, y2; "metadata" R times [place of the recording, timestamp in ms].
+            size, both x1, y1, x2, y2; "metadata" R times [place of the recording, timestamp in ms];
+            "objects" (IA.MAX_OBJECTS, 4) like "boxes", zero rows for no object (see `object_boxes`).
         """
         index, seed = key if isinstance(key, tuple) else (key, None)
         keyframe, ori_boxes, labels = self._samples[index]
-        boxes, shift, slow_start = ori_boxes, 0, 0
+        boxes, objects, shift, slow_start = ori_boxes, keyframe.objects, 0, 0
         if self._augmentation:
             rng = np.random.default_rng(torch.randint(2**62, ()).item() if seed is None else (self._seed, seed))
             shift, slow_start = self._augmentation.sample_times(rng, self._slow_stride)
@@ -156,21 +158,42 @@ class Thermal(torch.utils.data.Dataset):
         fast = np.arange(start, start + self._length, self._rate)
         frames = self._cache[keyframe.recording].read(np.concatenate([slow, fast]))
         if self._augmentation:
-            frames, boxes = self._augmentation(frames, boxes, rng)
+            frames, boxes, objects = self._augmentation(frames, boxes, objects, rng)
 
         low, high = self._window
         frames = (np.clip(frames, low, high) - np.float32(low)) / np.float32(high - low)
         clip = torch.from_numpy(np.ascontiguousarray(frames))[None]
         extra = {
-            "boxes": self._to_input_pixels(boxes),
+            "boxes": self._to_input_pixels(boxes, self._enlarge),
             "ori_boxes": ori_boxes,
             "metadata": [[self._place[keyframe.recording], keyframe.timestamp]] * len(boxes),
+            "objects": self._pad_objects(objects),
         }
         return pack_sample([clip[:, : len(slow)], clip[:, len(slow) :]], labels, index, extra)
 
-    def _to_input_pixels(self, boxes: np.ndarray) -> np.ndarray:
-        """(R, 4) relative boxes, enlarged as configured, in pixels of the network's input."""
-        margin = (boxes[:, 2:] - boxes[:, :2]) * self._enlarge / 2
+    def _pad_objects(self, objects: np.ndarray) -> np.ndarray:
+        """The best of (Q, 4) relative boxes as (IA.MAX_OBJECTS, 4) in pixels of the network's input."""
+        padded = np.zeros((self._max_objects, 4), np.float32)
+        best = objects[: self._max_objects]
+        padded[: len(best)] = self._to_input_pixels(best, np.zeros(2, np.float32))
+        return padded
+
+    def _to_input_pixels(self, boxes: np.ndarray, enlarge: np.ndarray) -> np.ndarray:
+        """(R, 4) relative boxes, enlarged by fractions of width and height, in pixels of the network's input."""
+        margin = (boxes[:, 2:] - boxes[:, :2]) * enlarge / 2
         boxes = np.clip(np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1), 0, 1)
         height, width = self._input_size
         return boxes * np.array([width, height, width, height], np.float32)
+
+
+def object_boxes(objects: torch.Tensor) -> torch.Tensor:
+    """The objects of a batch as `detection_collate` gives the people.
+
+    Args:
+        objects: (N, IA.MAX_OBJECTS, 4), the collated "objects" of the samples.
+
+    Returns:
+        (Q, 5), for the Q objects of all clips the clip's place in the batch and x1, y1, x2, y2.
+    """
+    clips, rows = objects.any(2).nonzero(as_tuple=True)
+    return torch.cat([clips[:, None].to(objects.dtype), objects[clips, rows]], 1)

@@ -19,6 +19,8 @@ DOCUMENT = {
     "categories": [{"id": 7, "name": "lying"}, {"id": 2, "name": "standing"}],
 }
 
+CHAIR = {"bbox": [0.5, 0.5, 0.2, 0.4], "category": "furniture", "subcategory": "chair"}
+
 
 def write(tmp_path, change=lambda document: None, name="train.json"):
     document = copy.deepcopy(DOCUMENT)
@@ -35,6 +37,23 @@ def test_boxes_become_corners_and_classes_follow_the_order_of_their_ids(tmp_path
     np.testing.assert_allclose(first.boxes, [[0.4, 0.3, 0.6, 0.7]], rtol=1e-6)
     np.testing.assert_array_equal(first.labels, [[0, 1]])
     assert (first.recording, first.timestamp, first.frame_index) == ("R1", 100, 3)
+
+
+def test_objects_come_by_falling_score_and_size_and_are_none_where_the_file_has_none(tmp_path):
+    def change(document):
+        document["images"][0]["objects"] = [
+            {"bbox": [0.5, 0.5, 0.2, 0.2], "score": 0.5},
+            {"bbox": [0.5, 0.5, 0.4, 0.4], "score": 0.5},
+            {"bbox": [0.05, 0.5, 0.2, 0.4], "category": "furniture", "subcategory": "chair"},
+            {"bbox": [1.5, 0.5, 0.2, 0.4]},
+        ]
+
+    annotations = load_annotations([write(tmp_path, change)])
+    first, second = annotations.keyframes
+    expected = [[0, 0.3, 0.15, 0.7], [0.3, 0.3, 0.7, 0.7], [0.4, 0.4, 0.6, 0.6]]
+    np.testing.assert_allclose(first.objects, expected, rtol=1e-6)
+    assert second.objects.shape == (0, 4)
+    assert (annotations.num_clipped, annotations.num_dropped) == (1, 1)
 
 
 def test_boxes_are_cut_at_the_edge_and_those_outside_dropped_with_a_count(tmp_path):
@@ -76,6 +95,11 @@ def remove_field(section, position, key):
     [
         (set_field("annotations", 1, "bbox", [0.5, float("nan"), 0.2, 0.4]), r"annotations\[1\]: bbox .*finite"),
         (set_field("annotations", 1, "bbox", [0.5, 0.5, -0.2, 0.4]), r"annotations\[1\]: bbox .*not positive"),
+        (set_field("images", 1, "objects", {}), r"images\[1\]: 'objects' is \{\}, but must be of type list"),
+        (set_field("images", 1, "objects", ["chair"]), r"images\[1\], objects\[0\] has no 'bbox'"),
+        (set_field("images", 1, "objects", [CHAIR, {"bbox": [0.5]}]), r"images\[1\], objects\[1\]: bbox .*four finite"),
+        (set_field("images", 1, "objects", [{**CHAIR, "score": "high"}]), r"objects\[0\]: 'score' is 'high'"),
+        (set_field("images", 1, "objects", [{**CHAIR, "score": float("nan")}]), r"objects\[0\]: score is nan, .*finite"),
         (set_field("annotations", 1, "bbox", [0.5, 0.5, 0.2, 0]), r"annotations\[1\]: bbox .*not positive"),
         (set_field("annotations", 1, "bbox", [0.5, 0.5, 0.2]), r"annotations\[1\]: bbox .*four finite numbers"),
         (set_field("annotations", 1, "bbox", "0.5 0.5"), r"annotations\[1\]: 'bbox' is .*type list"),

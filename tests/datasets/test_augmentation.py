@@ -24,7 +24,8 @@ def warm_boxes():
 
 
 def augment(seed=0, **switches):
-    return Augmentation(**{**OFF, **switches})(warm_boxes(), BOXES, np.random.default_rng(seed))
+    frames, boxes, _ = Augmentation(**{**OFF, **switches})(warm_boxes(), BOXES, BOXES[:0], np.random.default_rng(seed))
+    return frames, boxes
 
 
 def mean_inside(frames, boxes):
@@ -46,6 +47,27 @@ def test_boxes_move_with_their_pixels(seed, switch):
     frames, boxes = augment(seed, **switch)
     assert frames.shape == (3, 40, 60)
     assert min(mean_inside(frames, boxes)) > 28.5
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("switch", [{"flip": True}, {"crop": 0.3}, {"flip": True, "crop": 0.3}])
+def test_objects_move_with_the_clip_and_go_when_a_crop_cuts_them_off(seed, switch):
+    augmentation = Augmentation(**{**OFF, **switch})
+    objects = np.concatenate([BOXES, [[0, 0, 0.04, 0.04]]]).astype(np.float32)
+    frames, boxes, moved = augmentation(warm_boxes(), BOXES, objects, np.random.default_rng(seed))
+    np.testing.assert_array_equal(moved[:2], boxes)
+    area = (moved[:, 2:] - moved[:, :2]).prod(axis=1)
+    assert len(moved) == 3 or "crop" in switch
+    assert area.min() > 0 and moved.min() >= 0 and moved.max() <= 1
+
+
+def test_objects_leave_the_augmentation_of_the_clip_as_it_is():
+    augmentation = Augmentation(**{**OFF, "flip": True, "crop": 0.3, "box_jitter": 0.1})
+    for seed in range(8):
+        alone = augmentation(warm_boxes(), BOXES, BOXES[:0], np.random.default_rng(seed))
+        together = augmentation(warm_boxes(), BOXES, BOXES[::-1], np.random.default_rng(seed))
+        np.testing.assert_array_equal(alone[0], together[0])
+        np.testing.assert_array_equal(alone[1], together[1])
 
 
 def test_half_of_the_clips_are_mirrored():

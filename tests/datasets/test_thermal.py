@@ -4,6 +4,7 @@ import torch
 
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.loader import construct_test_loader
+from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.pyslowfast import build_dataset, unpack_batch
 
@@ -69,6 +70,18 @@ def test_boxes_are_enlarged_at_test_time_only_where_features_are_pooled(handmade
     extra = clip(Thermal(cfg, "test"), 0)[-1]
     np.testing.assert_allclose(extra["boxes"], [[0.35 * width, 0.225 * height, 0.65 * width, 0.775 * height]], rtol=1e-5)
     np.testing.assert_allclose(extra["ori_boxes"], [[0.375, 0.25, 0.625, 0.75]])
+
+
+def test_the_best_objects_of_each_clip_come_in_input_pixels_and_may_be_none(handmade_data, small_config):
+    boxes = [[0.5, 0.5, 0.5, 0.5], [0.25, 0.5, 0.5, 0.5], [0.5, 0.5, 0.1, 0.1]]
+    handmade_data.document["images"][1]["objects"] = [{"bbox": box, "score": 1 - box[0]} for box in boxes]
+    cfg = small_config(handmade_data.write(), "MODEL.NUM_CLASSES", 2, "IA.MAX_OBJECTS", 2, "THERMAL.TEST_BOX_ENLARGE", "[0.2,0.2]")
+    height, width = cfg.THERMAL.INPUT_SIZE
+    (batch,) = construct_test_loader(cfg, Thermal(cfg, "test"), rank=0, world_size=1)
+    objects = object_boxes(unpack_batch(batch)[-1]["objects"])
+    best = [[0, 0.25, 0.5, 0.75], [0.25, 0.25, 0.75, 0.75]]
+    np.testing.assert_array_equal(objects[:, 0], [1, 1])
+    np.testing.assert_allclose(objects[:, 1:], best * np.array([width, height, width, height]), rtol=1e-6)
 
 
 def test_detections_take_the_place_of_the_annotated_boxes_at_test_time(handmade_data, small_config, tmp_path):
