@@ -12,6 +12,7 @@ import logging
 import sys
 import types
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +77,10 @@ with warnings.catch_warnings():
     from slowfast.config import defaults as _defaults
     from slowfast.datasets.build import DATASET_REGISTRY, build_dataset  # noqa: F401
     from slowfast.datasets.loader import detection_collate  # noqa: F401
+    from slowfast.models import optimizer as _optimizer
     from slowfast.models import video_model_builder as _builder
-    from slowfast.models.optimizer import construct_optimizer, get_epoch_lr, set_lr  # noqa: F401
+    from slowfast.models.head_helper import ResNetRoIHead  # noqa: F401
+    from slowfast.models.optimizer import get_epoch_lr  # noqa: F401
     from slowfast.utils import ava_eval_helper as ava_evaluation  # noqa: F401
     from slowfast.utils import meters as _meters
     from slowfast.utils.misc import frozen_bn_stats  # noqa: F401
@@ -152,6 +155,32 @@ def build_model(cfg: CfgNode, device: torch.device) -> torch.nn.Module:
             model, device_ids=[device] if device.type == "cuda" else None
         )
     return model
+
+
+def construct_optimizer(
+    model: torch.nn.Module, cfg: CfgNode, lr_factors: Mapping[torch.nn.Parameter, float] = types.MappingProxyType({})
+) -> torch.optim.Optimizer:
+    """PySlowFast's optimizer, in which some parameters learn at a multiple of the rate that `set_lr` sets."""
+    optimizer = _optimizer.construct_optimizer(model, cfg)
+    groups = []
+    for group in optimizer.param_groups:
+        by_factor = {}
+        for parameter in group["params"]:
+            by_factor.setdefault(lr_factors.get(parameter, 1.0), []).append(parameter)
+        for factor, parameters in by_factor.items():
+            groups.append({**group, "params": parameters, "layer_decay": group.get("layer_decay", 1.0) * factor})
+    optimizer.param_groups = groups
+    return optimizer
+
+
+if _IS_CHECKOUT:
+    set_lr = _optimizer.set_lr
+else:
+
+    def set_lr(optimizer: torch.optim.Optimizer, new_lr: float) -> None:
+        """As the checkout: each group learns at `new_lr` times its `layer_decay`, which 1.0 does not know."""
+        for group in optimizer.param_groups:
+            group["lr"] = new_lr * group.get("layer_decay", 1.0)
 
 
 def pack_sample(inputs: list, labels: np.ndarray, index: int, extra: dict) -> tuple:

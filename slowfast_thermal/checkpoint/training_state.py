@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.distributed.checkpoint.stateful import Stateful
 
 from slowfast_thermal.errors import InputError
 
@@ -29,12 +30,13 @@ class Progress:
 
 @dataclass
 class TrainingState:
-    """All that changes during training."""
+    """All that changes during training; `memory` is what the network remembers of other clips, if anything."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     progress: Progress = field(default_factory=Progress)
+    memory: Stateful | None = None
 
 
 # Begins the names of files that are being written. It must not hold "checkpoint", by which PySlowFast finds its own.
@@ -67,7 +69,7 @@ def unwrap(model: nn.Module) -> nn.Module:
 
 
 def save_checkpoint(path: Path, state: TrainingState, cfg) -> None:
-    """Writes PySlowFast's checkpoint with the random states and the place in the data added.
+    """Writes PySlowFast's checkpoint with the random states, the memory and the place in the data added.
 
     PySlowFast's `epoch` is the last complete one, counted from 0.
     """
@@ -79,6 +81,7 @@ def save_checkpoint(path: Path, state: TrainingState, cfg) -> None:
         "cfg": cfg.dump(),
         "iteration": state.progress.iteration,
         "best_map": state.progress.best_map,
+        "memory_state": state.memory.state_dict() if state.memory else None,
         "random_state": torch.get_rng_state(),
         "cuda_random_state": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
     }
@@ -118,6 +121,8 @@ def resume(path: Path, state: TrainingState) -> None:
         state.progress.epoch = checkpoint["epoch"] + 1
         state.progress.iteration = checkpoint["iteration"]
         state.progress.best_map = checkpoint["best_map"]
+        if state.memory:
+            state.memory.load_state_dict(checkpoint["memory_state"])
         torch.set_rng_state(checkpoint["random_state"])
     except (KeyError, ValueError) as error:
         raise InputError(

@@ -9,15 +9,19 @@ from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.engine.test import test
 from slowfast_thermal.engine.train import train
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.models import IARoIHead
 
 
 def check_run(cfg) -> None:
     """Finds what would stop the run before it starts.
 
     Raises:
-        InputError: the data do not fit the configuration, a batch is larger than the data set, a checkpoint
-            is missing, or OUTPUT_DIR cannot be written.
+        InputError: the data do not fit the configuration, a batch is larger than the data set, the blocks of
+            IA cannot be connected, a checkpoint is missing, or OUTPUT_DIR cannot be written.
     """
+    if cfg.IA.ENABLE:
+        with torch.device("meta"):
+            IARoIHead.from_config(cfg)
     if cfg.TRAIN.ENABLE:
         train_set = Thermal(cfg, "train")
         if cfg.TRAIN.BATCH_SIZE > len(train_set):

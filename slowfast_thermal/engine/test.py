@@ -1,20 +1,24 @@
 """Evaluation of a network on the test keyframes."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader
 
 from slowfast_thermal import pyslowfast
-from slowfast_thermal.checkpoint.training_state import load_weights, read_checkpoint
+from slowfast_thermal.checkpoint.training_state import load_weights, read_checkpoint, unwrap
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.loader import construct_test_loader
+from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.engine.device import autocast, current_device, to_device
+from slowfast_thermal.engine.processes import gather_rows, remember
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.ava_files import export_ava_files
 from slowfast_thermal.evaluation.metrics import DetectionMeter, Evaluation, bootstrap_interval
 from slowfast_thermal.evaluation.results import results_table, write_results
+from slowfast_thermal.models import ThermalSlowFast
 from slowfast_thermal.pyslowfast import distributed as du
 
 logger = logging.getLogger(__name__)
@@ -40,28 +44,57 @@ def evaluate(model: torch.nn.Module, loader: DataLoader, cfg, mode: str) -> Eval
     device = current_device(cfg)
     meter = DetectionMeter(len(loader), cfg, mode)
     model.eval()
-    meter.iter_tic()
-    for iteration, batch in enumerate(loader):
-        inputs, _, _, extra = pyslowfast.unpack_batch(batch)
-        inputs, boxes = to_device(inputs, extra["boxes"], device=device)
-        meter.data_toc()
-        with autocast(cfg, device):
-            scores = model(inputs, boxes)
-        meter.iter_toc()
-        meter.update_stats(scores.float().cpu(), extra["ori_boxes"], extra["metadata"])
-        meter.log_iter_stats(0, iteration)
-        meter.iter_tic()
-    _gather(meter)
+    score = _score_interactions if cfg.IA.ENABLE else _score
+    for scores, ori_boxes, metadata in score(unwrap(model), _timed(loader, meter), loader.dataset, cfg):
+        meter.update_stats(scores.float().cpu(), ori_boxes, metadata)
+    meter.all_preds, meter.all_ori_boxes, meter.all_metadata = (
+        [part.cpu() for part in gather_rows(torch.cat(rows), device)]
+        for rows in (meter.all_preds, meter.all_ori_boxes, meter.all_metadata)
+    )
     meter.finalize_metrics(log=False)
     return meter.evaluation
 
 
-def _gather(meter: DetectionMeter) -> None:
-    """Gives every process the predictions of all, in the order of the ranks."""
-    if du.get_world_size() > 1:
-        mine = tuple(map(torch.cat, (meter.all_preds, meter.all_ori_boxes, meter.all_metadata)))
-        everyone = du.all_gather_unaligned(mine)
-        meter.all_preds, meter.all_ori_boxes, meter.all_metadata = map(list, zip(*everyone))
+def _timed(loader: DataLoader, meter: DetectionMeter) -> Iterator[tuple]:
+    """The loader's batches (inputs, labels, index, extra); the meter logs what each takes."""
+    meter.iter_tic()
+    for iteration, batch in enumerate(loader):
+        meter.data_toc()
+        yield pyslowfast.unpack_batch(batch)
+        meter.iter_toc()
+        meter.log_iter_stats(0, iteration)
+        meter.iter_tic()
+
+
+def _score(network: ThermalSlowFast, batches: Iterator, _dataset: Thermal, cfg) -> Iterator[tuple]:
+    """Scores, original boxes and metadata of the people of each batch."""
+    device = current_device(cfg)
+    for inputs, _, _, extra in batches:
+        inputs, boxes = to_device(inputs, extra["boxes"], device=device)
+        with autocast(cfg, device):
+            scores = network(inputs, boxes)
+        yield scores, extra["ori_boxes"], extra["metadata"]
+
+
+def _score_interactions(network: ThermalSlowFast, batches: Iterator, dataset: Thermal, cfg) -> Iterator[tuple]:
+    """The same in two passes: the features of every keyframe, then the interactions."""
+    device = current_device(cfg)
+    pooled_batches = []
+    for inputs, _, index, extra in batches:
+        inputs, boxes, objects = to_device(inputs, extra["boxes"], object_boxes(extra["objects"]), device=device)
+        with autocast(cfg, device):
+            pooled = network.head.pool(network.features(inputs), boxes, objects)
+        pooled_batches.append((pooled.to(torch.device("cpu")), index, extra))
+
+    memory = network.new_memory(dataset.recordings)
+    if memory:
+        people = [(extra["metadata"], index[pooled.person_clips], pooled.persons) for pooled, index, extra in pooled_batches]
+        remember(memory, *map(torch.cat, zip(*people)), device)
+    for pooled, _, extra in pooled_batches:
+        others = memory.read(extra["metadata"], pooled.person_clips, pooled.num_clips).to(device) if memory else None
+        with autocast(cfg, device):
+            scores = network.head.classify(pooled.to(device), others)
+        yield scores, extra["ori_boxes"], extra["metadata"]
 
 
 def test(cfg) -> None:

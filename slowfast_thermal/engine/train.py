@@ -18,14 +18,18 @@ from slowfast_thermal.checkpoint.training_state import (
     remove_partial_files,
     resume,
     save_checkpoint,
+    unwrap,
 )
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.loader import construct_train_loader
+from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.engine.device import autocast, current_device, mixed_precision, to_device
+from slowfast_thermal.engine.processes import remember
 from slowfast_thermal.engine.test import evaluate, prepare_evaluation
 from slowfast_thermal.engine.tensorboard import TrainingBoard
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.models.losses import build_loss
+from slowfast_thermal.models.roi_head import interaction_lr_factors
 from slowfast_thermal.pyslowfast import distributed as du
 
 logger = logging.getLogger(__name__)
@@ -45,7 +49,7 @@ def train(cfg) -> None:
     loader = construct_train_loader(cfg, dataset, du.get_rank(), du.get_world_size())
     val_loader = prepare_evaluation(cfg, "val")
     loss_function = build_loss(cfg, torch.from_numpy(dataset.class_counts)).to(device)
-    state = _initial_state(cfg, device)
+    state = _initial_state(cfg, device, dataset)
     board = None
     if du.get_rank() == 0:
         remove_partial_files(pyslowfast.checkpoint_path(cfg.OUTPUT_DIR, 0).parent)
@@ -66,14 +70,15 @@ def train(cfg) -> None:
         board.close()
 
 
-def _initial_state(cfg, device: torch.device) -> TrainingState:
+def _initial_state(cfg, device: torch.device, dataset: Thermal) -> TrainingState:
     model = pyslowfast.build_model(cfg, device)
     state = TrainingState(
         model=model,
-        optimizer=pyslowfast.construct_optimizer(model, cfg),
+        optimizer=pyslowfast.construct_optimizer(model, cfg, interaction_lr_factors(model, cfg)),
         # Float16 gradients underflow without a scale.
         scaler=torch.amp.GradScaler(device.type, enabled=mixed_precision(cfg, device) == torch.float16),
         progress=Progress(),
+        memory=unwrap(model).new_memory(dataset.recordings, cfg.IA.PENALTY),
     )
     path = pyslowfast.last_checkpoint(cfg.OUTPUT_DIR) if cfg.TRAIN.AUTO_RESUME else None
     if path:
@@ -111,8 +116,10 @@ def _train_epoch(
         rate = pyslowfast.get_epoch_lr(progress.epoch + progress.iteration / epoch_iters, cfg)
         pyslowfast.set_lr(optimizer, rate)
 
+        others = _others(state, extra, device) if cfg.IA.ENABLE else {}
         with autocast(cfg, device):
-            logits = state.model(inputs, boxes)
+            result = state.model(inputs, boxes, **others)
+        logits, pooled = result if cfg.IA.ENABLE else (result, None)
         loss = loss_function(logits, labels)
         _check_finite(loss.item(), progress, index, loader.dataset)
         optimizer.zero_grad()
@@ -124,6 +131,8 @@ def _train_epoch(
             torch.nn.utils.clip_grad_norm_(parameters, cfg.SOLVER.CLIP_GRAD_L2NORM)
         scaler.step(optimizer)
         scaler.update()
+        if state.memory:
+            remember(state.memory, extra["metadata"], extra["boxes"][:, 0].long(), pooled, device, loss)
 
         meter.iter_toc()
         meter.update_stats(None, None, None, loss.item(), rate)
@@ -140,6 +149,15 @@ def _train_epoch(
             if board:
                 board.add_training(progress.epoch * epoch_iters + done, meter.loss.get_win_median(), rate)
         meter.iter_tic()
+
+
+def _others(state: TrainingState, extra: dict, device: torch.device) -> dict:
+    """What IARoIHead takes besides the people: the objects of the clips and the memory around them."""
+    others = {"objects": object_boxes(extra["objects"]).to(device), "return_pooled": True}
+    if state.memory:
+        clips = extra["boxes"][:, 0].long()
+        others["memory"] = state.memory.read(extra["metadata"], clips, len(extra["objects"])).to(device)
+    return others
 
 
 def _check_finite(loss: float, progress: Progress, index: torch.Tensor, dataset: Thermal) -> None:
@@ -171,3 +189,4 @@ def _save(state: TrainingState, path: Path, cfg) -> None:
     if du.get_rank() == 0:
         save_checkpoint(path, state, cfg)
         logger.info("Saved %s.", path)
+    du.synchronize()  # the test after the training reads it in every process

@@ -158,6 +158,10 @@ class InteractionStructure(nn.Module):
         self.sources = {name: source for name, source in available.items() if name in needed}
         """The kinds of others that `forward` needs."""
         self.dim_person = dim_person
+        self.dim_out = dim_out
+        self.window = (before, after)
+        self.memory_shape = (seconds, max_per_second, available["memory"].dim)
+        """Of one clip's memory: (S, M, dim_memory)."""
         self.mask_absent = mask_absent
         self.dropout = nn.Dropout(dropout)
         self.reduce_query = make_linear(dim_person, dim_inner)

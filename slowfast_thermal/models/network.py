@@ -3,7 +3,9 @@
 import torch
 from torch import nn
 
+from slowfast_thermal.models.feature_bank import FeatureBank
 from slowfast_thermal.models.input_layer import ThermalInput
+from slowfast_thermal.models.roi_head import IARoIHead
 from slowfast_thermal.pyslowfast import MODEL_REGISTRY, SlowFast
 
 
@@ -23,34 +25,50 @@ class ScoresInEvaluation(nn.Module):
         return logits if self.training else self.activation(logits.float())
 
 
-def _in_float32(_head: nn.Module, inputs: tuple) -> tuple:
-    features, boxes = inputs
-    return [feature.float() for feature in features], boxes
-
-
 @MODEL_REGISTRY.register()
 class ThermalSlowFast(SlowFast):
     """SlowFast (Feichtenhofer et al., arXiv:1812.03982) with its RoI head behind an input layer.
 
-    The parameters have PySlowFast's names and shapes.
+    The head is PySlowFast's, or IARoIHead for IA.ENABLE. The other parameters have PySlowFast's names and
+    shapes.
     """
 
     def __init__(self, cfg):
         super().__init__(cfg)
         self.input_layer = ThermalInput(cfg.THERMAL.INPUT_SIZE, cfg.DATA.MEAN, cfg.DATA.STD)
+        if cfg.IA.ENABLE:
+            self.head = IARoIHead.from_config(cfg)
         self.head.act = ScoresInEvaluation(multi_label=cfg.MODEL.LOSS_FUNC == "bce")
-        # Box coordinates in bfloat16 would be off by pixels.
-        self.head.register_forward_pre_hook(_in_float32)
 
-    def forward(self, inputs: list[torch.Tensor], bboxes: torch.Tensor) -> torch.Tensor:
+    def new_memory(self, recordings: list[str], penalty: bool = False) -> FeatureBank | None:
+        """An empty bank for the people of one split; None for a head that remembers nothing."""
+        if not isinstance(self.head, IARoIHead) or "memory" not in self.head.structure.sources:
+            return None
+        return FeatureBank.for_structure(self.head.structure, recordings, penalty)
+
+    def features(self, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Slow and fast features (N, C, T, H/16, W/16) in float32 of the pathways that `forward` takes.
+
+        Box coordinates in the backbone's bfloat16 would be off by pixels, so no head pools in it.
+        """
+        x = self.input_layer(inputs)
+        for stage in (self.s1, self.s1_fuse, self.s2, self.s2_fuse):
+            x = stage(x)
+        x = [pool(pathway) for pool, pathway in zip((self.pathway0_pool, self.pathway1_pool), x)]
+        for stage in (self.s3, self.s3_fuse, self.s4, self.s4_fuse, self.s5):
+            x = stage(x)
+        return [pathway.float() for pathway in x]
+
+    def forward(self, inputs: list[torch.Tensor], bboxes: torch.Tensor, **others: object) -> torch.Tensor:
         """Classifies the people of N clips.
 
         Args:
             inputs: slow and fast pathway, each (N, 1, T, h, w) float32 in [0, 1].
             bboxes: (R, 5) float32, the clip's place in the batch and x1, y1, x2, y2 in pixels of the
                 network's input.
+            others: `objects`, `memory` and `return_pooled` of IARoIHead.
 
         Returns:
             (R, C): logits in training mode, probabilities in evaluation mode.
         """
-        return super().forward(self.input_layer(inputs), bboxes)
+        return self.head(self.features(inputs), bboxes, **others)

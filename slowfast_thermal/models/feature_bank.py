@@ -1,0 +1,133 @@
+"""What is remembered of a split: pooled features of people, by recording and second.
+
+The asynchronous memory of "Asynchronous Interaction Aggregation for Action Detection" (Tang et al.,
+arXiv:2004.07485), section 3.3. A second is a whole number of seconds of the frames' timestamps.
+
+Letters in shapes:
+    N: clips; R: people over all clips; K: remembered keyframes; S: seconds of a window
+    M: people of one second; D: channels of a pooled feature
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from slowfast_thermal.models.interaction import InteractionStructure
+
+
+class _Keyframe(NamedTuple):
+    features: Tensor
+    """(people, D)."""
+    loss: float
+    """Training loss of the step that stored them."""
+
+
+class FeatureBank:
+    """Remembers the people of keyframes; a keyframe that comes again takes the place of its earlier self.
+
+    It lies in the memory of the CPU and holds one split: training and evaluation have banks of their own.
+
+    Args:
+        recordings: names; `metadata` holds places in this list.
+        window: seconds before and after a keyframe's own.
+        max_per_second: M.
+        dim: D.
+        penalty: scale what is read by the ratio of the loss when it was stored and the last one, the smaller
+            by the larger: features of a network that has changed since count for less.
+    """
+
+    def __init__(
+        self, recordings: list[str], window: tuple[int, int], max_per_second: int, dim: int, penalty: bool = False
+    ) -> None:
+        self._recordings = list(recordings)
+        self._before, self._after = window
+        self._max_per_second = max_per_second
+        self._dim = dim
+        self._penalty = penalty
+        self._last_loss = 0.0
+        self._seconds: dict[tuple[int, int], dict[int, _Keyframe]] = {}
+
+    @classmethod
+    def for_structure(
+        cls, structure: InteractionStructure, recordings: list[str], penalty: bool = False
+    ) -> "FeatureBank":
+        """A bank whose windows this structure reads."""
+        _, max_per_second, dim = structure.memory_shape
+        return cls(recordings, structure.window, max_per_second, dim, penalty)
+
+    def update(self, metadata: Tensor, clips: Tensor, features: Tensor, loss: float = 0.0) -> None:
+        """Remembers people.
+
+        Args:
+            metadata: (R, 2) int64, place of the recording and timestamp in milliseconds.
+            clips: (R,) int64, the clip of each person; a batch may hold a keyframe twice.
+            features: (R, D).
+            loss: of the training step.
+        """
+        order = clips.argsort(stable=True)
+        sizes = clips[order].unique_consecutive(return_counts=True)[1].tolist()
+        features = features.detach().float()[order].cpu()
+        for keyframes, rows in zip(metadata[order].cpu().split(sizes), features.split(sizes)):
+            self._store(*keyframes[0].tolist(), _Keyframe(rows.clone(), loss))
+        self._last_loss = loss
+
+    def _store(self, place: int, timestamp: int, keyframe: _Keyframe) -> None:
+        self._seconds.setdefault((place, timestamp // 1000), {})[timestamp] = keyframe
+
+    def read(self, metadata: Tensor, clips: Tensor, num_clips: int) -> Tensor:
+        """The memory around each of N clips.
+
+        Args:
+            metadata: (R, 2) int64, as `update` takes it.
+            clips: (R,) int64, the clip of each person.
+            num_clips: N; each clip has a person.
+
+        Returns:
+            (N, S, M, D) float32: the first M people of each second, its keyframes in the order of time, zero
+            rows for no one. A keyframe's own second is empty.
+        """
+        keyframes = metadata.new_zeros(num_clips, 2)
+        keyframes[clips] = metadata
+        memory = torch.zeros(num_clips, self._before + 1 + self._after, self._max_per_second, self._dim)
+        for clip, (place, timestamp) in enumerate(keyframes.tolist()):
+            now = timestamp // 1000
+            for slot, second in enumerate(range(now - self._before, now + self._after + 1)):
+                found = self._seconds.get((place, second))
+                if found and second != now:
+                    rows = [self._weighted(keyframe) for _, keyframe in sorted(found.items())]
+                    people = torch.cat(rows)[: self._max_per_second]
+                    memory[clip, slot, : len(people)] = people
+        return memory
+
+    def _weighted(self, keyframe: _Keyframe) -> Tensor:
+        smaller, larger = sorted([keyframe.loss, self._last_loss])
+        return keyframe.features * (smaller / larger) if self._penalty and larger > 0 else keyframe.features
+
+    def state_dict(self) -> dict:
+        """Everything remembered, as tensors, numbers and names."""
+        stored = sorted(
+            (place, timestamp, keyframe)
+            for (place, _), found in self._seconds.items()
+            for timestamp, keyframe in found.items()
+        )
+        keyframes = [keyframe for _, _, keyframe in stored]
+        return {
+            "recordings": list(self._recordings),
+            "keyframes": torch.tensor([[place, timestamp] for place, timestamp, _ in stored], dtype=torch.int64),
+            "num_persons": [len(keyframe.features) for keyframe in keyframes],
+            "features": torch.cat([torch.zeros(0, self._dim), *(keyframe.features for keyframe in keyframes)]),
+            "losses": [keyframe.loss for keyframe in keyframes],
+            "last_loss": self._last_loss,
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Remembers what `state_dict` gave, and nothing else; recordings that it lacks are forgotten."""
+        places = {name: place for place, name in enumerate(self._recordings)}
+        self._seconds = {}
+        self._last_loss = state["last_loss"]
+        features = state["features"].split(state["num_persons"])
+        for (place, timestamp), rows, loss in zip(state["keyframes"].tolist(), features, state["losses"]):
+            name = state["recordings"][place]
+            if name in places:
+                self._store(places[name], timestamp, _Keyframe(rows, loss))

@@ -1,0 +1,168 @@
+"""Training and testing with interactions and memory."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from slowfast_thermal import pyslowfast
+from slowfast_thermal.engine import train as engine_train
+from slowfast_thermal.engine.launch import check_run
+from slowfast_thermal.engine.test import evaluate, prepare_evaluation
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.models import ThermalSlowFast
+from tests.conftest import small_overrides
+from tests.engine.test_train import finish, run_net
+
+# Everything that interactions can do, in a small size.
+INTERACTIONS = (
+    "IA.ENABLE True IA.BLOCKS ['P','O','M'] IA.DIM_INNER 16 IA.DIM_OUT 288 IA.MEMORY_WINDOW [20,20] IA.ZERO_INIT False "
+    "IA.LR_FACTOR 1.0 IA.CLASSIFIER projection"
+).split()
+
+
+@pytest.fixture(scope="module")
+def data_with_objects(synthetic_data, tmp_path_factory):
+    """The synthetic data set; every second keyframe has objects."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "frames").symlink_to(synthetic_data / "frames")
+    (folder / "annotations").mkdir()
+    for path in (synthetic_data / "annotations").iterdir():
+        document = json.loads(path.read_text())
+        for image in document["images"][::2]:
+            image["objects"] = [{"bbox": [0.3, 0.6, 0.2, 0.3]}, {"bbox": [0.7, 0.5, 0.3, 0.4], "score": 0.5}]
+        (folder / "annotations" / path.name).write_text(json.dumps(document))
+    return folder
+
+
+def scores_by_person(evaluation):
+    """Scores of all classes by keyframe and box."""
+    found = {}
+    for keyframe in evaluation.detections[0]:
+        for box, label, score in zip(*(part[keyframe] for part in evaluation.detections)):
+            found.setdefault((keyframe, *box), {})[label] = score
+    return {person: torch.tensor([score for _, score in sorted(of.items())]) for person, of in sorted(found.items())}
+
+
+def evaluate_random_network(cfg):
+    torch.manual_seed(0)
+    model = pyslowfast.build_model(cfg, torch.device("cpu"))
+    for parameter in model.head.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return scores_by_person(evaluate(model, prepare_evaluation(cfg, "test"), cfg, "test"))
+
+
+def test_scores_do_not_depend_on_batch_size_or_order_of_the_keyframes(data_with_objects, small_config, tmp_path):
+    expected = evaluate_random_network(small_config(data_with_objects, *INTERACTIONS))
+    assert len(expected) > 5
+    assert (torch.stack(list(expected.values())).std(0) > 1e-3).any()
+
+    backwards = tmp_path / "backwards"
+    (backwards / "annotations").mkdir(parents=True)
+    (backwards / "frames").symlink_to(data_with_objects / "frames")
+    for path in (data_with_objects / "annotations").iterdir():
+        document = json.loads(path.read_text())
+        document["images"].reverse()
+        (backwards / "annotations" / path.name).write_text(json.dumps(document))
+
+    for data, batch_size in ((data_with_objects, 1), (data_with_objects, 5), (backwards, 4)):
+        found = evaluate_random_network(small_config(data, *INTERACTIONS, "TEST.BATCH_SIZE", batch_size))
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_backbone_runs_once_a_clip(data_with_objects, small_config, monkeypatch):
+    clips = []
+    features = ThermalSlowFast.features
+
+    def count(self, inputs):
+        clips.append(len(inputs[0]))
+        return features(self, inputs)
+
+    monkeypatch.setattr(ThermalSlowFast, "features", count)
+    cfg = small_config(data_with_objects, *INTERACTIONS)
+    evaluate_random_network(cfg)
+    assert sum(clips) == len(prepare_evaluation(cfg, "test").dataset)
+
+
+def test_training_and_evaluation_never_share_memory(data_with_objects, small_config, monkeypatch):
+    memories = []
+    new_memory = ThermalSlowFast.new_memory
+
+    def collect(self, *arguments):
+        memories.append(new_memory(self, *arguments))
+        return memories[-1]
+
+    monkeypatch.setattr(ThermalSlowFast, "new_memory", collect)
+    cfg = small_config(data_with_objects, *INTERACTIONS, "SOLVER.MAX_EPOCH", 2)
+    engine_train.train(cfg)
+
+    def remembered(memory):
+        state = memory.state_dict()
+        return {(state["recordings"][place], timestamp) for place, timestamp in state["keyframes"].tolist()}
+
+    def annotated(split):
+        images = json.loads((data_with_objects / "annotations" / f"{split}.json").read_text())["images"]
+        return {(image["sensor_id"], image["timestamp"]) for image in images}
+
+    training, *evaluations = map(remembered, memories)
+    assert training and training <= annotated("train")
+    assert evaluations == [annotated("val")] * 2
+
+
+def test_a_stopped_run_ends_with_the_same_weights_and_memory_as_one_that_was_not(
+    data_with_objects, small_config, monkeypatch, tmp_path
+):
+    def load(name):
+        fixed = [*INTERACTIONS, "SOLVER.MAX_EPOCH", 3, "OUTPUT_DIR", tmp_path / name, "IA.DROPOUT", 0.3]
+        return small_config(data_with_objects, *fixed)
+
+    def last(name):
+        return torch.load(tmp_path / name / "checkpoints" / "checkpoint_epoch_00003.pyth", weights_only=True)
+
+    engine_train.train(load("whole"))
+    save = engine_train._save
+
+    def save_and_stop(state, path, cfg):
+        save(state, path, cfg)
+        if path.name == "checkpoint_epoch_00001.pyth":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(engine_train, "_save", save_and_stop)
+        engine_train.train(load("stopped"))
+    torch.manual_seed(99)
+    engine_train.train(load("stopped"))
+    whole, stopped = last("whole"), last("stopped")
+    assert len(whole["memory_state"]["features"]) > 10
+    assert stopped["memory_state"].pop("recordings") == whole["memory_state"].pop("recordings")
+    for key in ("model_state", "optimizer_state", "memory_state", "random_state", "best_map"):
+        torch.testing.assert_close(stopped[key], whole[key], rtol=0, atol=0)
+
+
+def test_two_processes_share_their_memory_and_score_as_one(data_with_objects, tmp_path):
+    overrides = small_overrides(data_with_objects, tmp_path / "two") + INTERACTIONS + ["SOLVER.MAX_EPOCH", "1"]
+    shared = ["--init_method", f"file://{tmp_path}/meet", "--num_shards", "2"]
+    processes = [run_net(*shared, "--shard_id", str(shard), "--opts", *overrides) for shard in (0, 1)]
+    results = [finish(process) for process in processes]
+    assert [code for code, _, _ in results] == [0, 0], results
+
+    checkpoint = tmp_path / "two" / "checkpoints" / "checkpoint_epoch_00001.pyth"
+    assert len(torch.load(checkpoint, weights_only=True)["memory_state"]["keyframes"]) == 16
+    alone = overrides + ["OUTPUT_DIR", str(tmp_path / "one"), "TRAIN.ENABLE", "False", "TEST.CHECKPOINT_FILE_PATH", str(checkpoint)]
+    code, _, err = finish(run_net(*alone))
+    assert code == 0, err
+
+    def predictions(name):
+        lines = sorted((tmp_path / name / "predictions.csv").read_text().splitlines())
+        return [line.rpartition(",") for line in lines]
+
+    for (person, _, score), (person_2, _, score_2) in zip(predictions("one"), predictions("two"), strict=True):
+        assert person == person_2 and float(score) == pytest.approx(float(score_2), abs=1e-5)
+
+
+def test_blocks_that_cannot_be_connected_are_found_before_the_run_starts(data_with_objects, small_config):
+    cfg = small_config(data_with_objects, *INTERACTIONS, "IA.STRUCTURE", "parallel")
+    with pytest.raises(InputError, match=r"IA\.BLOCKS \['P', 'O', 'M'\] cannot be built: .* list of layers"):
+        check_run(cfg)
+    assert not Path(cfg.OUTPUT_DIR).exists()
