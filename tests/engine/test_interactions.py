@@ -17,7 +17,7 @@ from tests.engine.test_train import finish, run_net
 
 # Everything that interactions can do, in a small size.
 INTERACTIONS = (
-    "IA.ENABLE True IA.BLOCKS ['P','O','M'] IA.DIM_INNER 16 IA.DIM_OUT 288 IA.MEMORY_WINDOW [20,20] IA.ZERO_INIT False "
+    "IA.ENABLE True IA.BLOCKS ['P','O','M'] IA.DIM_INNER 16 IA.DIM_OUT 320 IA.MEMORY_WINDOW [20,20] IA.ZERO_INIT False "
     "IA.LR_FACTOR 1.0 IA.CLASSIFIER projection"
 ).split()
 
