@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -69,6 +70,28 @@ def test_scores_do_not_depend_on_batch_size_or_order_of_the_keyframes(data_with_
     for data, batch_size in ((data_with_objects, 1), (data_with_objects, 5), (backwards, 4)):
         found = evaluate_random_network(small_config(data, *INTERACTIONS, "TEST.BATCH_SIZE", batch_size))
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_person_is_judged_by_the_seconds_in_the_window_and_by_no_others(handmade_data, small_config):
+    """Keyframes 15 s apart with clips of 9.6 s: no clip shows what another one does."""
+    keyframes = range(40, 460, 100)
+    rng = np.random.default_rng(0)
+    handmade_data.frames = {"A": rng.uniform(15, 30, (500, 8, 12)).astype(np.float32)}
+    handmade_data.timestamps = {"A": 150 * np.arange(500)}
+    images = [{"id": f"A_{i}", "sensor_id": "A", "timestamp": 150 * i, "frame_idx": i} for i in keyframes]
+    boxes = [{"image_id": image["id"], "bbox": [0.5, 0.5, 0.25, 0.5], "category_id": 0} for image in images]
+    handmade_data.document.update(images=images, annotations=boxes)
+    settings = [*INTERACTIONS, "MODEL.NUM_CLASSES", 2, "IA.MEMORY_WINDOW", "[20,35]"]
+
+    def score(folder_name):
+        handmade_data.folder = handmade_data.folder.with_name(folder_name)
+        return torch.stack(list(evaluate_random_network(small_config(handmade_data.write(), *settings)).values()))
+
+    before = score("before")
+    handmade_data.frames["A"][210:271] = 29  # the clip of the third keyframe
+    after = score("after")
+    changed = (after - before).abs().max(1).values > 1e-6
+    assert changed.tolist() == [True, True, True, True, False]
 
 
 def test_the_backbone_runs_once_a_clip(data_with_objects, small_config, monkeypatch):
