@@ -6,7 +6,7 @@ from slowfast_thermal.errors import InputError
 from slowfast_thermal.pyslowfast import get_cfg, get_epoch_lr
 from tests.conftest import CONFIGS
 
-IA = ["IA.ENABLE", "True", "IA.DIM_OUT", "576"]
+IA = ["IA.ENABLE", "True", "IA.DIM_OUT", "640"]
 DATA = ["DATA.PATH_TO_DATA_DIR", "somewhere", "NUM_GPUS", "0"]
 
 
@@ -48,7 +48,7 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
         (["SLOWFAST.ALPHA", "5"], r"SLOWFAST\.ALPHA is 5: give a divisor of DATA\.NUM_FRAMES \(32\)"),
         (["TRAIN.BATCH_SIZE", "0"], r"TRAIN\.BATCH_SIZE is 0: give at least 1"),
         (["TRAIN.BATCH_SIZE", "3", "NUM_SHARDS", "2"], r"TRAIN\.BATCH_SIZE is 3: it is shared by 2 processes"),
-        (["IA.ENABLE", "True"], r"IA\.DIM_OUT is 2304: a pooled feature has 576 channels, so give 576, or set IA\.FUSION concat"),
+        (["IA.ENABLE", "True"], r"IA\.DIM_OUT is 2304: a pooled feature has 640 channels, so give 640, or set IA\.FUSION concat"),
         ([*IA, "IA.FUSION", "multiply"], r"IA\.FUSION is 'multiply': give add or concat"),
         ([*IA, "IA.CLASSIFIER", "forest"], r"IA\.CLASSIFIER is 'forest': give projection or mlp"),
         ([*IA, "IA.MEMORY_WINDOW", "[30]"], r"IA\.MEMORY_WINDOW is \[30\]: give two whole numbers of seconds"),

@@ -107,10 +107,10 @@ def _read_box(annotation: object, where: str) -> np.ndarray:
 def _read_objects(image: dict, where: str) -> list[tuple[float, np.ndarray]]:
     """Score and box, not yet cut, of each of an image's objects."""
     objects = []
-    for position, record in enumerate(_field(image, "objects", list, where) if "objects" in image else []):
+    for position, record in enumerate(field(image, "objects", list, where) if "objects" in image else []):
         place = f"{where}, objects[{position}]"
         box = _read_box(record, place)
-        score = _field(record, "score", (int, float), place) if "score" in record else 1.0
+        score = field(record, "score", (int, float), place) if "score" in record else 1.0
         if not math.isfinite(score):
             raise InputError(f"{place}: score is {score}, but must be a finite number.")
         objects.append((score, box))

@@ -46,7 +46,7 @@ def make_memory():
 
 def small_network(*overrides):
     """The network of DEMO.yaml with small interactions."""
-    fixed = "DATA.PATH_TO_DATA_DIR . NUM_GPUS 0 IA.ENABLE True IA.DIM_INNER 16 IA.DIM_OUT 576 IA.MEMORY_WINDOW [2,2]".split()
+    fixed = "DATA.PATH_TO_DATA_DIR . NUM_GPUS 0 IA.ENABLE True IA.DIM_INNER 16 IA.DIM_OUT 640 IA.MEMORY_WINDOW [2,2]".split()
     cfg = load_config(str(CONFIGS / "DEMO.yaml"), fixed + [str(value) for value in overrides])
     return ThermalSlowFast(cfg), cfg
 
@@ -173,7 +173,7 @@ def test_the_network_runs_as_in_pyslowfasts_loops_and_with_everything_around(str
     network, cfg = small_network("IA.STRUCTURE", structure, "IA.BLOCKS", blocks)
     inputs = make_clips(cfg)
     assert network(inputs, BOXES).shape == (3, 8)
-    scores = network.eval()(inputs, BOXES, objects=OBJECTS, memory=torch.rand(2, 5, 5, 576))
+    scores = network.eval()(inputs, BOXES, objects=OBJECTS, memory=torch.rand(2, 5, 5, 640))
     torch.testing.assert_close(scores.sum(1), torch.ones(3))
 
 
