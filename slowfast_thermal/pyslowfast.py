@@ -151,9 +151,7 @@ def build_model(cfg: CfgNode, device: torch.device) -> torch.nn.Module:
     only GPUs.) Its weights lie channels last in memory, which 3D convolutions are fastest with."""
     model = MODEL_REGISTRY.get(cfg.MODEL.MODEL_NAME)(cfg).to(device, memory_format=torch.channels_last_3d)
     if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
-        model = torch.nn.parallel.DistributedDataParallel(
-            model, device_ids=[device] if device.type == "cuda" else None
-        )
+        model = torch.nn.parallel.DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
     return model
 
 
@@ -227,7 +225,11 @@ def setup_logging(output_dir: str) -> None:
         _slowfast_logging.setup_logging()
         if distributed.get_rank() == 0:
             _log_to_file(logging.root, Path(output_dir) / "stdout.log", "[%(asctime)s][%(levelname)s] %(message)s")
-            _log_to_file(_slowfast_logging.get_logger(_slowfast_logging.__name__), Path(output_dir) / "json_stats.log", "%(message)s")
+            _log_to_file(
+                _slowfast_logging.get_logger(_slowfast_logging.__name__),
+                Path(output_dir) / "json_stats.log",
+                "%(message)s",
+            )
     # The checkout logs at DEBUG, which floods the console with h5py's and matplotlib's messages.
     logging.root.setLevel(logging.INFO)
     for handler in logging.root.handlers:

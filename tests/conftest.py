@@ -70,7 +70,14 @@ def handmade_data(tmp_path):
             self.timestamps = {name: 1000 + 150 * np.arange(100) for name in self.frames}
             self.document = {
                 "images": [
-                    {"id": f"{name}_{i}", "sensor_id": name, "timestamp": 1000 + 150 * i, "width": 12, "height": 8, "frame_idx": i}
+                    {
+                        "id": f"{name}_{i}",
+                        "sensor_id": name,
+                        "timestamp": 1000 + 150 * i,
+                        "width": 12,
+                        "height": 8,
+                        "frame_idx": i,
+                    }
                     for name in self.frames
                     for i in (40, 50)
                 ],

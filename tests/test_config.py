@@ -37,7 +37,10 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
 @pytest.mark.parametrize(
     "overrides, message",
     [
-        (["THERMAL.INPUT_SIZ", "3"], r"key 'THERMAL\.INPUT_SIZ', which does not exist: did you mean 'THERMAL\.INPUT_SIZE'\?"),
+        (
+            ["THERMAL.INPUT_SIZ", "3"],
+            r"key 'THERMAL\.INPUT_SIZ', which does not exist: did you mean 'THERMAL\.INPUT_SIZE'\?",
+        ),
         (["SOLVER.BASE_LR"], r"'SOLVER\.BASE_LR' has no value"),
         (["SOLVER.BASE_LR", "fast"], r"sets SOLVER\.BASE_LR to 'fast', which does not fit"),
         (["THERMAL.INPUT_SIZE", "[80"], r"sets THERMAL\.INPUT_SIZE to '\[80', which does not fit"),
@@ -48,7 +51,10 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
         (["SLOWFAST.ALPHA", "5"], r"SLOWFAST\.ALPHA is 5: give a divisor of DATA\.NUM_FRAMES \(32\)"),
         (["TRAIN.BATCH_SIZE", "0"], r"TRAIN\.BATCH_SIZE is 0: give at least 1"),
         (["TRAIN.BATCH_SIZE", "3", "NUM_SHARDS", "2"], r"TRAIN\.BATCH_SIZE is 3: it is shared by 2 processes"),
-        (["IA.ENABLE", "True"], r"IA\.DIM_OUT is 2304: a pooled feature has 640 channels, so give 640, or set IA\.FUSION concat"),
+        (
+            ["IA.ENABLE", "True"],
+            r"IA\.DIM_OUT is 2304: a pooled feature has 640 channels, so give 640, or set IA\.FUSION concat",
+        ),
         ([*IA, "IA.FUSION", "multiply"], r"IA\.FUSION is 'multiply': give add or concat"),
         ([*IA, "IA.CLASSIFIER", "forest"], r"IA\.CLASSIFIER is 'forest': give projection or mlp"),
         ([*IA, "IA.MEMORY_WINDOW", "[30]"], r"IA\.MEMORY_WINDOW is \[30\]: give two whole numbers of seconds"),

@@ -35,7 +35,9 @@ def test_the_demo_is_far_better_than_single_frames_and_label_frequencies(tmp_pat
     model.fit(np.stack([one_frame(box) for box in train]), [box.label for box in train])
     probabilities = model.predict_proba(np.stack([one_frame(box) for box in val]))
     labels = np.array([box.label for box in val])
-    single_frame = np.mean([average_precision_score(labels == name, p) for name, p in zip(model.classes_, probabilities.T)])
+    single_frame = np.mean(
+        [average_precision_score(labels == name, p) for name, p in zip(model.classes_, probabilities.T)]
+    )
     label_frequency = np.mean([(labels == name).mean() for name in model.classes_])
 
     print(f"mAP of the demo {demo:.3f}, single frame {single_frame:.3f}, label frequency {label_frequency:.3f}")

@@ -27,7 +27,9 @@ def test_the_roi_align_pools_what_detectron2_documents():
     from detectron2.layers import ROIAlign
 
     features = torch.arange(16.0).view(1, 1, 4, 4)
-    pooled = ROIAlign((1, 1), spatial_scale=0.5, sampling_ratio=1, aligned=True)(features, torch.tensor([[0.0, 2, 2, 6, 6]]))
+    pooled = ROIAlign((1, 1), spatial_scale=0.5, sampling_ratio=1, aligned=True)(
+        features, torch.tensor([[0.0, 2, 2, 6, 6]])
+    )
     # The box is 1..3 on the feature map; its centre, 2, lies between pixel centres 1.5 and 2.5.
     assert pooled.item() == features[0, 0, 1:3, 1:3].mean()
 
@@ -52,5 +54,10 @@ def test_the_other_tests_pass_with_a_checkout_of_pyslowfast():
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-5000:]
     version = "from slowfast_thermal.pyslowfast import VERSION; print(VERSION)"
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", version], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", version],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout.strip().endswith("checkout")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains and tests a detector, as PySlowFast's tool of this name does.
 
-    tools/run_net.py --cfg configs/Thermal/DEMO.yaml [KEY VALUE ...]
+tools/run_net.py --cfg configs/Thermal/DEMO.yaml [KEY VALUE ...]
 """
 
 import argparse
@@ -15,11 +15,19 @@ from slowfast_thermal.errors import InputError
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cfg", dest="cfg_files", nargs="+", required=True, metavar="FILE", help="configurations, run in turn")
+    parser.add_argument(
+        "--cfg", dest="cfg_files", nargs="+", required=True, metavar="FILE", help="configurations, run in turn"
+    )
     parser.add_argument("--init_method", default="tcp://localhost:9999", help="where several processes meet")
     parser.add_argument("--shard_id", type=int, default=0, help="this machine's number, from 0")
     parser.add_argument("--num_shards", type=int, default=1, help="number of machines")
-    parser.add_argument("--opts", nargs=argparse.REMAINDER, default=[], metavar="KEY VALUE", help="override configuration keys; the word --opts may be left out")
+    parser.add_argument(
+        "--opts",
+        nargs=argparse.REMAINDER,
+        default=[],
+        metavar="KEY VALUE",
+        help="override configuration keys; the word --opts may be left out",
+    )
     args, rest = parser.parse_known_args()
     # `--cfg a.yaml KEY VALUE`: what follows the YAML files are overrides.
     files = [name for name in args.cfg_files if name.endswith((".yaml", ".yml"))]

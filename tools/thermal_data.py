@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes data sets of thermal recordings.
 
-    tools/thermal_data.py synthesize FOLDER
-    tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
+tools/thermal_data.py synthesize FOLDER
+tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
 """
 
 import argparse
@@ -24,7 +24,9 @@ def parse_args() -> argparse.Namespace:
     command.add_argument("--keyframes", type=int, default=400, help="annotated frames in all (default 400)")
     command.add_argument("--height", type=int, default=40, help="pixels (default 40)")
     command.add_argument("--width", type=int, default=60, help="pixels (default 60)")
-    command.add_argument("--val-fraction", type=float, default=0.25, help="part of the recordings for validation (default 0.25)")
+    command.add_argument(
+        "--val-fraction", type=float, default=0.25, help="part of the recordings for validation (default 0.25)"
+    )
     command.add_argument("--seed", type=int, default=0, help="of all random choices (default 0)")
 
     command = commands.add_parser("convert", help="write train.json and val.json from raw annotations and recordings")
@@ -37,15 +39,21 @@ def parse_args() -> argparse.Namespace:
         help="JSON list of people's classes in the order of their ids, alone or as 'classes' of an object (default: those "
         "that occur, sorted)",
     )
-    command.add_argument("--tolerance", type=int, default=50, help="between a keyframe and the nearest frame, ms (default 50)")
-    command.add_argument("--split", choices=SPLITS, default="session", help="what train and val do not share (default session)")
+    command.add_argument(
+        "--tolerance", type=int, default=50, help="between a keyframe and the nearest frame, ms (default 50)"
+    )
+    command.add_argument(
+        "--split", choices=SPLITS, default="session", help="what train and val do not share (default session)"
+    )
     command.add_argument(
         "--session-pattern",
         metavar="REGEX",
         default=SESSION_PATTERN,
         help=f"matches a recording's whole name; its first group is the session (default '{SESSION_PATTERN}')",
     )
-    command.add_argument("--val-fraction", type=float, default=0.2, help="of keyframes, recordings or sessions (default 0.2)")
+    command.add_argument(
+        "--val-fraction", type=float, default=0.2, help="of keyframes, recordings or sessions (default 0.2)"
+    )
     command.add_argument("--seed", type=int, default=0, help="of the split (default 0)")
     return parser.parse_args()
 
@@ -81,7 +89,9 @@ def run_convert(args: argparse.Namespace) -> None:
     )
     for split, boxes in summary.num_boxes.items():
         things = listed(summary.num_things[split]) or "none"
-        print(f"{split}: {summary.num_keyframes[split]} keyframes; boxes: {listed(boxes)}; furniture and objects: {things}")
+        print(
+            f"{split}: {summary.num_keyframes[split]} keyframes; boxes: {listed(boxes)}; furniture and objects: {things}"
+        )
     for what, skipped in (("keyframes", summary.skipped_keyframes), ("boxes", summary.skipped_boxes)):
         print(f"Skipped {sum(skipped.values())} {what}")
         for reason, count in skipped.items():

@@ -96,12 +96,16 @@ def read_checkpoint(path: Path) -> dict:
         InputError: no such file, or it is no PySlowFast checkpoint.
     """
     if not path.is_file():
-        raise InputError(f"Checkpoint '{path}' does not exist: correct TRAIN.CHECKPOINT_FILE_PATH or TEST.CHECKPOINT_FILE_PATH.")
+        raise InputError(
+            f"Checkpoint '{path}' does not exist: correct TRAIN.CHECKPOINT_FILE_PATH or TEST.CHECKPOINT_FILE_PATH."
+        )
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many types for foreign and damaged files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} cannot be read as a PyTorch checkpoint ({reason}): copy or download it again.") from None
+        raise InputError(
+            f"{path} cannot be read as a PyTorch checkpoint ({reason}): copy or download it again."
+        ) from None
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("model_state"), dict):
         raise InputError(f"{path} is no PySlowFast checkpoint: it has no 'model_state'.")
     return checkpoint
@@ -147,4 +151,3 @@ def load_weights(path: Path, checkpoint: dict, model: nn.Module) -> None:
             f"{path} holds another network than the configuration describes ({reason[:200]}): use the "
             "configuration it was trained with, or another OUTPUT_DIR."
         ) from None
-

@@ -96,7 +96,9 @@ def _read_classes(document: dict, path: Path) -> dict[int, str]:
 def _read_box(annotation: object, where: str) -> np.ndarray:
     """(4,) x1, y1, x2, y2, not yet cut at the image's edges."""
     box = field(annotation, "bbox", list, where)
-    if len(box) != 4 or not all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in box):
+    if len(box) != 4 or not all(
+        isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in box
+    ):
         raise InputError(f"{where}: bbox is {box}, but must be four finite numbers.")
     x, y, width, height = box
     if width <= 0 or height <= 0:
@@ -154,7 +156,9 @@ def load_annotations(paths: list[Path]) -> Annotations:
             timestamp = field(image, "timestamp", int, where)
             field(image, "frame_idx", int, where)
             if image_id in seen_ids:
-                raise InputError(f"{where}: image id '{image_id}' stands in {seen_ids[image_id]} already: make ids unique.")
+                raise InputError(
+                    f"{where}: image id '{image_id}' stands in {seen_ids[image_id]} already: make ids unique."
+                )
             if (recording, timestamp) in seen_times:
                 raise InputError(
                     f"{where}: {recording} has a keyframe at {timestamp} ms in {seen_times[recording, timestamp]} "
@@ -172,7 +176,9 @@ def load_annotations(paths: list[Path]) -> Annotations:
             where = f"{path}, annotations[{position}]"
             image_id = field(annotation, "image_id", (str, int), where)
             if image_id not in images:
-                raise InputError(f"{where}: image_id '{image_id}' is no image of this file: add the image or remove this.")
+                raise InputError(
+                    f"{where}: image_id '{image_id}' is no image of this file: add the image or remove this."
+                )
             class_id = field(annotation, "category_id", int, where)
             if class_id not in class_index:
                 raise InputError(f"{where}: category_id {class_id} is not in the categories {list(classes)}.")
@@ -242,7 +248,9 @@ def _read_coco_results(
         score = field(record, "score", (int, float), where)
         box = field(record, "bbox", list, where)
         if len(box) != 4 or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in box) or min(box[2:]) <= 0:
-            raise InputError(f"{where}: bbox is {box}, but must be x, y, width, height in pixels, the last two positive.")
+            raise InputError(
+                f"{where}: bbox is {box}, but must be x, y, width, height in pixels, the last two positive."
+            )
         if image_id in found and score >= min_score:
             height, width = image_sizes[recordings[image_id]]
             x, y, w, h = box

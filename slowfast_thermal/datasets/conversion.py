@@ -79,7 +79,9 @@ def _read_records(path: Path) -> Iterator[_Record]:
             )
         timestamp = field(content, "data_time", int, where)
         if not 0 <= timestamp < 2**53:
-            raise InputError(f"{where}: data_time {timestamp} is no time in milliseconds: correct it or remove the line.")
+            raise InputError(
+                f"{where}: data_time {timestamp} is no time in milliseconds: correct it or remove the line."
+            )
         for position, annotation in enumerate(field(content, "annotations", list, where)):
             for key, kind in (("bbox", list), ("category", str), ("subcategory", str)):
                 field(annotation, key, kind, f"{where}, annotations[{position}]")
@@ -109,7 +111,9 @@ def _match(
 
 def _box_fault(box: list) -> str | None:
     """Why a box cannot be used, None if it can. Those that reach over the image's edge are cut when they are loaded."""
-    if len(box) != 4 or not all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in box):
+    if len(box) != 4 or not all(
+        isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in box
+    ):
         return "bbox is not four finite numbers"
     x, y, width, height = box
     if width <= 0 or height <= 0:
@@ -187,7 +191,9 @@ def _is_val(images: list[dict], split: str, session_pattern: str, val_fraction: 
     names = sorted(set(groups))
     if len(names) < 2:
         remedy = "add keyframes" if split == "keyframe" else f"add another {split}, or split by something smaller"
-        raise InputError(f"All keyframes belong to one {split}, '{names[0]}', and train and val need one each: {remedy}.")
+        raise InputError(
+            f"All keyframes belong to one {split}, '{names[0]}', and train and val need one each: {remedy}."
+        )
     num_val = min(max(round(val_fraction * len(names)), 1), len(names) - 1)
     val_names = set(np.random.default_rng(seed).permutation(names)[:num_val].tolist())
     return [group in val_names for group in groups]
@@ -201,9 +207,13 @@ def _check_settings(tolerance: int, split: str, session_pattern: str, val_fracti
     try:
         has_group = re.compile(session_pattern).groups > 0
     except re.error as error:
-        raise InputError(f"The session pattern '{session_pattern}' is no regular expression ({error}): correct it.") from None
+        raise InputError(
+            f"The session pattern '{session_pattern}' is no regular expression ({error}): correct it."
+        ) from None
     if not has_group:
-        raise InputError(f"The session pattern '{session_pattern}' has no group: put the session's part in parentheses.")
+        raise InputError(
+            f"The session pattern '{session_pattern}' has no group: put the session's part in parentheses."
+        )
     if not 0 < val_fraction < 1:
         raise InputError(f"A validation fraction of {val_fraction}: choose one between 0 and 1.")
     if seed < 0:
@@ -215,7 +225,9 @@ def _check_classes(classes: Sequence[str], source: str) -> None:
         raise InputError(f"{source} name no class: list at least one person's subcategory.")
     for name in classes:
         if not isinstance(name, str) or not name.strip() or any(c in name for c in '"\n\r'):
-            raise InputError(f"{source} name the class {name!r}, which is empty or has a quote or line break: rename it.")
+            raise InputError(
+                f"{source} name the class {name!r}, which is empty or has a quote or line break: rename it."
+            )
     if len(set(classes)) < len(classes):
         raise InputError(f"{source} name a class twice: make the names unique.")
 

@@ -360,7 +360,9 @@ def _record(
     timestamps, seconds, keyframes = timestamps[kept], seconds[kept], keyframes - kept.start
 
     scripts = _direct(rng, num_keyframes, width / height)
-    people = [Person(rng.uniform(0.45, 0.58), ROOM_CELSIUS + rng.uniform(7, 12), rng.uniform(0.4, 0.65)) for _ in scripts]
+    people = [
+        Person(rng.uniform(0.45, 0.58), ROOM_CELSIUS + rng.uniform(7, 12), rng.uniform(0.4, 0.65)) for _ in scripts
+    ]
     poses = [_animate(rng, _track(script, spans, seconds), person, seconds) for script, person in zip(scripts, people)]
 
     def heat(person: int, frames: slice) -> np.ndarray:
@@ -467,7 +469,9 @@ def synthesize(
         for split, document in documents.items():
             (root / "annotations" / f"{split}.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
-    boxes = {split: Counter(a["category_name"] for a in document["annotations"]) for split, document in documents.items()}
+    boxes = {
+        split: Counter(a["category_name"] for a in document["annotations"]) for split, document in documents.items()
+    }
     return Summary(
         num_frames,
         {split: len(document["images"]) for split, document in documents.items()},

@@ -69,9 +69,7 @@ class Thermal(torch.utils.data.Dataset):
         self.class_counts = np.concatenate([np.zeros((0, len(self.classes))), *labels]).sum(axis=0).astype(np.int64)
         if split != "train" and node.TEST_DETECTIONS:
             sizes = {recording.name: (recording.height, recording.width) for recording in self._cache}
-            boxes = load_detections(
-                Path(node.TEST_DETECTIONS), self.keyframes, sizes, cfg.AVA.DETECTION_SCORE_THRESH
-            )
+            boxes = load_detections(Path(node.TEST_DETECTIONS), self.keyframes, sizes, cfg.AVA.DETECTION_SCORE_THRESH)
             labels = [np.zeros((len(found), len(self.classes)), np.float32) for found in boxes]
         self._samples = [sample for sample in zip(self.keyframes, boxes, labels) if len(sample[1])]
         if not self._samples:

@@ -88,7 +88,9 @@ def _score_interactions(network: ThermalSlowFast, batches: Iterator, dataset: Th
 
     memory = network.new_memory(dataset.recordings)
     if memory:
-        people = [(extra["metadata"], index[pooled.person_clips], pooled.persons) for pooled, index, extra in pooled_batches]
+        people = [
+            (extra["metadata"], index[pooled.person_clips], pooled.persons) for pooled, index, extra in pooled_batches
+        ]
         remember(memory, *map(torch.cat, zip(*people)), device)
     for pooled, _, extra in pooled_batches:
         others = memory.read(extra["metadata"], pooled.person_clips, pooled.num_clips).to(device) if memory else None

@@ -25,8 +25,8 @@ from slowfast_thermal.datasets.loader import construct_train_loader
 from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.engine.device import autocast, current_device, mixed_precision, to_device
 from slowfast_thermal.engine.processes import remember
-from slowfast_thermal.engine.test import evaluate, prepare_evaluation
 from slowfast_thermal.engine.tensorboard import TrainingBoard
+from slowfast_thermal.engine.test import evaluate, prepare_evaluation
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.models.losses import build_loss
 from slowfast_thermal.models.roi_head import interaction_lr_factors

@@ -8,7 +8,6 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-
 import torch
 
 from slowfast_thermal.pyslowfast import AVAMeter, ava_evaluation, per_image_evaluation

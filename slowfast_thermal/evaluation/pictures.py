@@ -27,7 +27,9 @@ def draw_predictions(dataset: Thermal, index: int, evaluation: Evaluation) -> np
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(_FONT_SIZE)
 
-    boxes, labels, scores = (part.get(f"{keyframe.recording},{keyframe.timestamp:04d}", []) for part in evaluation.detections)
+    boxes, labels, scores = (
+        part.get(f"{keyframe.recording},{keyframe.timestamp:04d}", []) for part in evaluation.detections
+    )
     best = {}
     for box, label, score in zip(boxes, labels, scores):
         if score > best.get(tuple(box), (0, -1.0))[1]:

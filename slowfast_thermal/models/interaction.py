@@ -153,7 +153,9 @@ class InteractionStructure(nn.Module):
         needed = {BLOCK_REGISTRY.find(letter).source for layer in layers for letter in layer}
         for name in needed:
             if available[name].rows < 1:
-                raise ValueError(f"Blocks {blocks} attend to {name} features, but a clip keeps none: raise their maximum.")
+                raise ValueError(
+                    f"Blocks {blocks} attend to {name} features, but a clip keeps none: raise their maximum."
+                )
 
         self.sources = {name: source for name, source in available.items() if name in needed}
         """The kinds of others that `forward` needs."""

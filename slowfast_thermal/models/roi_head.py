@@ -73,12 +73,12 @@ class IARoIHead(ResNetRoIHead):
         hidden_dims: Sequence[int] = (),
         init_std: float = 0.01,
     ) -> None:
-        super().__init__(
-            dim_in, num_classes, pool_size, resolution, scale_factor, act_func="sigmoid", aligned=aligned
-        )
+        super().__init__(dim_in, num_classes, pool_size, resolution, scale_factor, act_func="sigmoid", aligned=aligned)
         dim = sum(dim_in)
         if fusion == "add" and structure.dim_out != dim:
-            raise ValueError(f"Fusion by addition needs a structure that gives {dim} channels, not {structure.dim_out}.")
+            raise ValueError(
+                f"Fusion by addition needs a structure that gives {dim} channels, not {structure.dim_out}."
+            )
         self.structure = structure
         self.fusion = fusion
         dims = [dim + structure.dim_out if fusion == "concat" else dim, *hidden_dims]
@@ -121,7 +121,9 @@ class IARoIHead(ResNetRoIHead):
                 mask_absent=node.MASK_ABSENT,
             )
         except ValueError as error:
-            raise InputError(f"IA.STRUCTURE {node.STRUCTURE} with IA.BLOCKS {node.BLOCKS} cannot be built: {error}") from None
+            raise InputError(
+                f"IA.STRUCTURE {node.STRUCTURE} with IA.BLOCKS {node.BLOCKS} cannot be built: {error}"
+            ) from None
         return cls(
             structure,
             dim_in,

@@ -99,7 +99,10 @@ def remove_field(section, position, key):
         (set_field("images", 1, "objects", ["chair"]), r"images\[1\], objects\[0\] has no 'bbox'"),
         (set_field("images", 1, "objects", [CHAIR, {"bbox": [0.5]}]), r"images\[1\], objects\[1\]: bbox .*four finite"),
         (set_field("images", 1, "objects", [{**CHAIR, "score": "high"}]), r"objects\[0\]: 'score' is 'high'"),
-        (set_field("images", 1, "objects", [{**CHAIR, "score": float("nan")}]), r"objects\[0\]: score is nan, .*finite"),
+        (
+            set_field("images", 1, "objects", [{**CHAIR, "score": float("nan")}]),
+            r"objects\[0\]: score is nan, .*finite",
+        ),
         (set_field("annotations", 1, "bbox", [0.5, 0.5, 0.2, 0]), r"annotations\[1\]: bbox .*not positive"),
         (set_field("annotations", 1, "bbox", [0.5, 0.5, 0.2]), r"annotations\[1\]: bbox .*four finite numbers"),
         (set_field("annotations", 1, "bbox", "0.5 0.5"), r"annotations\[1\]: 'bbox' is .*type list"),

@@ -161,7 +161,9 @@ def test_a_missing_class_list_is_named(tmp_path):
         read_class_list(tmp_path / "gone.json")
 
 
-@pytest.mark.parametrize("time, frame", [(2000, 10), (2030, 10), (2050, 10), (2051, 11), (1970, 10), (950, 0), (10950, 99)])
+@pytest.mark.parametrize(
+    "time, frame", [(2000, 10), (2030, 10), (2050, 10), (2051, 11), (1970, 10), (950, 0), (10950, 99)]
+)
 def test_a_keyframe_takes_the_nearest_frame_and_keeps_its_own_time(data, time, frame):
     data.only(keyframe("HALL_R1", time, PERSON), keyframe("HALL_R1", 5000, PERSON))
     data.convert(split="keyframe")
@@ -169,12 +171,16 @@ def test_a_keyframe_takes_the_nearest_frame_and_keeps_its_own_time(data, time, f
     assert images == {time: frame, 5000: 40}
 
 
-@pytest.mark.parametrize("tolerance, kept", [(0, [0]), (9, [0]), (10, [0, 10]), (50, [0, 10, 50]), (51, [0, 10, 50, 51])])
+@pytest.mark.parametrize(
+    "tolerance, kept", [(0, [0]), (9, [0]), (10, [0, 10]), (50, [0, 10, 50]), (51, [0, 10, 50, 51])]
+)
 def test_the_nearest_frame_must_lie_within_the_tolerance(data, tolerance, kept):
     offsets = (0, 10, 50, 51)
     for i, offset in enumerate(offsets):
         data.write_recording(f"T_R{i}", [1000, 3000])
-    data.only(keyframe("HALL_R1", 5000, PERSON), *(keyframe(f"T_R{i}", 1000 + o, PERSON) for i, o in enumerate(offsets)))
+    data.only(
+        keyframe("HALL_R1", 5000, PERSON), *(keyframe(f"T_R{i}", 1000 + o, PERSON) for i, o in enumerate(offsets))
+    )
     summary = data.convert(split="keyframe", tolerance=tolerance)
     times = {image["timestamp"] for image in joined(data.documents(), "images")}
     assert times == {5000, *(1000 + offset for offset in kept)}
@@ -230,7 +236,10 @@ def test_a_box_left_out_is_counted_with_its_reason_and_the_keyframe_stays(data, 
     documents = data.documents()
     assert len(joined(documents, "images")) == 2
     assert len(joined(documents, "annotations")) == 1
-    assert [len(image["objects"]) for image in sorted(joined(documents, "images"), key=lambda i: i["timestamp"])] == [1, 0]
+    assert [len(image["objects"]) for image in sorted(joined(documents, "images"), key=lambda i: i["timestamp"])] == [
+        1,
+        0,
+    ]
 
 
 def test_a_box_that_reaches_over_the_edge_stays_as_it_is(data):
@@ -241,7 +250,9 @@ def test_a_box_that_reaches_over_the_edge_stays_as_it_is(data):
 
 
 def group(split, image):
-    return {"keyframe": image["id"], "recording": image["sensor_id"], "session": image["sensor_id"].split("_")[0]}[split]
+    return {"keyframe": image["id"], "recording": image["sensor_id"], "session": image["sensor_id"].split("_")[0]}[
+        split
+    ]
 
 
 @pytest.mark.parametrize("split", ["keyframe", "recording", "session"])
@@ -395,7 +406,11 @@ def test_missing_folders_and_raw_files_are_named(data, tmp_path):
         ([keyframe("HALL_R1", 2000, PERSON)], {"classes": ["lying"]}, "'standing' is not in the class list .1 times"),
         ([keyframe("HALL_R1", 2000, {**PERSON, "subcategory": 'a"'})], {}, "name the class 'a\"'"),
         ([keyframe("HALL_R1", 2000, PERSON)], {"split": "keyframe"}, "one keyframe, 'HALL_R1_2000'.*: add keyframes"),
-        ([keyframe("HALL_R1", t, PERSON) for t in (2000, 3000)], {"split": "recording"}, "one recording, 'HALL_R1'.*smaller"),
+        (
+            [keyframe("HALL_R1", t, PERSON) for t in (2000, 3000)],
+            {"split": "recording"},
+            "one recording, 'HALL_R1'.*smaller",
+        ),
         ([keyframe(f"HALL_R{i}", 2000, PERSON) for i in (1, 2)], {}, "one session, 'HALL'.*smaller"),
         ([keyframe("HALL_R1", 2000, PERSON)], {"session_pattern": "(.*)_S"}, "'HALL_R1' does not tell its session"),
     ],

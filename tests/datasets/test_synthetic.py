@@ -235,7 +235,14 @@ def test_an_interrupted_run_leaves_nothing_behind(tmp_path, error):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"num_recordings": 1}, {"num_keyframes": 1}, {"height": 8}, {"height": 40, "width": 30}, {"val_fraction": 1.0}, {"seed": -1}],
+    [
+        {"num_recordings": 1},
+        {"num_keyframes": 1},
+        {"height": 8},
+        {"height": 40, "width": 30},
+        {"val_fraction": 1.0},
+        {"seed": -1},
+    ],
 )
 def test_impossible_settings_are_refused(tmp_path, settings):
     with pytest.raises(InputError):

@@ -33,7 +33,9 @@ def test_the_pathways_are_strided_from_64_frames_around_the_keyframe(handmade_da
     frames, center = handmade_data.frames["A"], dataset.keyframe(0).frame_index
     assert slow.shape == (1, slow_frames, 8, 12) and fast.shape == (1, 32, 8, 12)
     np.testing.assert_allclose(to_celsius(fast[0], cfg), frames[center - 32 : center + 32 : 2], atol=1e-5)
-    np.testing.assert_allclose(to_celsius(slow[0], cfg), frames[center - 32 : center + 32 : 64 // slow_frames], atol=1e-5)
+    np.testing.assert_allclose(
+        to_celsius(slow[0], cfg), frames[center - 32 : center + 32 : 64 // slow_frames], atol=1e-5
+    )
 
 
 def test_near_an_end_the_edge_frame_is_repeated(handmade_data, small_config):
@@ -68,14 +70,18 @@ def test_boxes_are_enlarged_at_test_time_only_where_features_are_pooled(handmade
     cfg = small_config(handmade_data.write(), "MODEL.NUM_CLASSES", 2, "THERMAL.TEST_BOX_ENLARGE", "[0.2,0.1]")
     height, width = cfg.THERMAL.INPUT_SIZE
     extra = clip(Thermal(cfg, "test"), 0)[-1]
-    np.testing.assert_allclose(extra["boxes"], [[0.35 * width, 0.225 * height, 0.65 * width, 0.775 * height]], rtol=1e-5)
+    np.testing.assert_allclose(
+        extra["boxes"], [[0.35 * width, 0.225 * height, 0.65 * width, 0.775 * height]], rtol=1e-5
+    )
     np.testing.assert_allclose(extra["ori_boxes"], [[0.375, 0.25, 0.625, 0.75]])
 
 
 def test_the_best_objects_of_each_clip_come_in_input_pixels_and_may_be_none(handmade_data, small_config):
     boxes = [[0.5, 0.5, 0.5, 0.5], [0.25, 0.5, 0.5, 0.5], [0.5, 0.5, 0.1, 0.1]]
     handmade_data.document["images"][1]["objects"] = [{"bbox": box, "score": 1 - box[0]} for box in boxes]
-    cfg = small_config(handmade_data.write(), "MODEL.NUM_CLASSES", 2, "IA.MAX_OBJECTS", 2, "THERMAL.TEST_BOX_ENLARGE", "[0.2,0.2]")
+    cfg = small_config(
+        handmade_data.write(), "MODEL.NUM_CLASSES", 2, "IA.MAX_OBJECTS", 2, "THERMAL.TEST_BOX_ENLARGE", "[0.2,0.2]"
+    )
     height, width = cfg.THERMAL.INPUT_SIZE
     (batch,) = construct_test_loader(cfg, Thermal(cfg, "test"), rank=0, world_size=1)
     objects = object_boxes(unpack_batch(batch)[-1]["objects"])
@@ -163,12 +169,16 @@ def test_a_missing_data_folder_is_named(tmp_path, small_config):
 @pytest.mark.parametrize("frame_index", [-1, 100])
 def test_a_frame_index_outside_the_recording_is_named(handmade_data, small_config, frame_index):
     handmade_data.document["images"][1]["frame_idx"] = frame_index
-    with pytest.raises(InputError, match=rf"Image 'A_50' has frame_idx {frame_index}, but .*A\.h5 holds frames 0 to 99"):
+    with pytest.raises(
+        InputError, match=rf"Image 'A_50' has frame_idx {frame_index}, but .*A\.h5 holds frames 0 to 99"
+    ):
         Thermal(small_config(handmade_data.write(), "MODEL.NUM_CLASSES", 2), "train")
 
 
 def test_another_number_of_classes_is_named(handmade_data, small_config):
-    with pytest.raises(InputError, match=r"train\.json lists 2 categories, but MODEL\.NUM_CLASSES is 5: set MODEL\.NUM_CLASSES 2"):
+    with pytest.raises(
+        InputError, match=r"train\.json lists 2 categories, but MODEL\.NUM_CLASSES is 5: set MODEL\.NUM_CLASSES 2"
+    ):
         Thermal(small_config(handmade_data.write(), "MODEL.NUM_CLASSES", 5), "train")
 
 
@@ -195,5 +205,7 @@ def test_the_real_data_give_finite_and_different_clips_without_dead_pixels(real_
         assert len({fast.numpy().tobytes() for _, fast, _, _ in samples}) == keyframes
         for index in range(len(dataset)):
             keyframe = dataset.keyframe(index)
-            frames = dataset._cache[keyframe.recording].read(np.arange(keyframe.frame_index - 32, keyframe.frame_index + 32))
+            frames = dataset._cache[keyframe.recording].read(
+                np.arange(keyframe.frame_index - 32, keyframe.frame_index + 32)
+            )
             assert frames.min() > 0

@@ -172,7 +172,14 @@ def test_two_processes_share_their_memory_and_score_as_one(data_with_objects, tm
 
     checkpoint = tmp_path / "two" / "checkpoints" / "checkpoint_epoch_00001.pyth"
     assert len(torch.load(checkpoint, weights_only=True)["memory_state"]["keyframes"]) == 16
-    alone = overrides + ["OUTPUT_DIR", str(tmp_path / "one"), "TRAIN.ENABLE", "False", "TEST.CHECKPOINT_FILE_PATH", str(checkpoint)]
+    alone = overrides + [
+        "OUTPUT_DIR",
+        str(tmp_path / "one"),
+        "TRAIN.ENABLE",
+        "False",
+        "TEST.CHECKPOINT_FILE_PATH",
+        str(checkpoint),
+    ]
     code, _, err = finish(run_net(*alone))
     assert code == 0, err
 

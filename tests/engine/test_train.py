@@ -24,7 +24,9 @@ REPOSITORY = Path(__file__).parents[2]
 def run_net(*arguments, **options):
     """Starts tools/run_net.py with DEMO.yaml; give the rest of its arguments."""
     command = [sys.executable, "-W", "ignore", "tools/run_net.py", "--cfg", str(CONFIGS / "DEMO.yaml"), *arguments]
-    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
 
 
 def finish(process):
@@ -113,8 +115,14 @@ def test_a_finished_run_started_again_only_tests(finished_run, synthetic_data):
 
 
 def test_two_processes_train_and_test(synthetic_data, tmp_path):
-    shared = [*small_overrides(synthetic_data, tmp_path), "--init_method", f"file://{tmp_path}/meet", "--num_shards", "2"]
-    overrides = shared[: -4]
+    shared = [
+        *small_overrides(synthetic_data, tmp_path),
+        "--init_method",
+        f"file://{tmp_path}/meet",
+        "--num_shards",
+        "2",
+    ]
+    overrides = shared[:-4]
     processes = [run_net(*shared[-4:], "--shard_id", str(shard), "--opts", *overrides) for shard in (0, 1)]
     results = [finish(process) for process in processes]
     assert [code for code, _, _ in results] == [0, 0], results
@@ -138,7 +146,9 @@ def test_a_loss_that_is_no_number_names_clips_step_and_remedy_and_keeps_the_chec
         return logits.sum() * (float("nan") if len(calls) == 2 else 1.0)
 
     monkeypatch.setattr(losses.SoftmaxLoss, "forward", explode)
-    with pytest.raises(InputError, match=r"The loss is nan in epoch 2, iteration 2, on the clips \S+, .*lower SOLVER\.BASE_LR"):
+    with pytest.raises(
+        InputError, match=r"The loss is nan in epoch 2, iteration 2, on the clips \S+, .*lower SOLVER\.BASE_LR"
+    ):
         train(cfg)
     assert (folder / "checkpoints" / "checkpoint_epoch_00001.pyth").read_bytes() == kept
     assert "checkpoint_epoch_00002.pyth" not in checkpoints(folder)
@@ -181,7 +191,10 @@ def test_an_unknown_key_is_one_sentence_on_the_console(synthetic_data, tmp_path)
 @pytest.mark.parametrize(
     "overrides, message",
     [
-        (["TRAIN.BATCH_SIZE", 500], r"TRAIN\.BATCH_SIZE is 500, but there are \d+ training keyframes: set it to \d+ or less"),
+        (
+            ["TRAIN.BATCH_SIZE", 500],
+            r"TRAIN\.BATCH_SIZE is 500, but there are \d+ training keyframes: set it to \d+ or less",
+        ),
         (["TRAIN.CHECKPOINT_FILE_PATH", "gone.pyth"], r"Checkpoint 'gone\.pyth' does not exist"),
         (["OUTPUT_DIR", "/proc/nowhere"], r"OUTPUT_DIR '/proc/nowhere' cannot be written"),
     ],

@@ -126,9 +126,7 @@ def test_random_scores_agree_with_the_definition(evaluate):
 def test_the_bootstrap_interval_is_that_of_resampled_evaluations(evaluate):
     rng = np.random.default_rng(1)
     labels = rng.integers(2, size=40)
-    keyframes = [
-        [(LEFT, int(label), (np.eye(3)[label] * 0.3 + rng.random(3)).tolist())] for label in labels
-    ]
+    keyframes = [[(LEFT, int(label), (np.eye(3)[label] * 0.3 + rng.random(3)).tolist())] for label in labels]
     result = evaluate(keyframes)
     low, high = bootstrap_interval(result, 400)
     assert low < result.mean_ap < high

@@ -106,7 +106,9 @@ def saved_and_loaded(bank):
     return torch.load(file, weights_only=True)
 
 
-@pytest.mark.parametrize("stored", [[], [(0, 9_000, 1.0, 2.0), (1, 9_500, 3.0), (0, 8_000, 4.0)]], ids=["empty", "full"])
+@pytest.mark.parametrize(
+    "stored", [[], [(0, 9_000, 1.0, 2.0), (1, 9_500, 3.0), (0, 8_000, 4.0)]], ids=["empty", "full"]
+)
 def test_a_checkpoint_brings_back_what_was_remembered(stored):
     bank, other = new_bank(penalty=True), new_bank(penalty=True)
     store(other, 0, 11_000, 9.0)

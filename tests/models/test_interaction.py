@@ -41,9 +41,7 @@ OBJECTS = torch.tensor([0, 0, 2])
 
 def build(structure: str, blocks: list, **arguments) -> InteractionStructure:
     """A structure of the golden files' size."""
-    size = dict(
-        dim_person=24, dim_inner=16, dim_out=24, max_persons=4, max_objects=3, max_per_second=2, window=(2, 2)
-    )
+    size = dict(dim_person=24, dim_inner=16, dim_out=24, max_persons=4, max_objects=3, max_per_second=2, window=(2, 2))
     return STRUCTURE_REGISTRY.find(structure)(blocks, **{**size, **arguments}).eval()
 
 

@@ -27,7 +27,9 @@ def test_weights_multiply_each_persons_loss(people):
 def test_focal_loss_by_its_formula(people):
     logits, target, labels = people
     p = logits.softmax(dim=1).gather(1, target[:, None])[:, 0]
-    torch.testing.assert_close(SoftmaxLoss(torch.ones(3), gamma=2.0)(logits, labels), (-((1 - p) ** 2) * p.log()).mean())
+    torch.testing.assert_close(
+        SoftmaxLoss(torch.ones(3), gamma=2.0)(logits, labels), (-((1 - p) ** 2) * p.log()).mean()
+    )
 
 
 def test_two_actions_of_a_person_share_the_loss():

@@ -29,7 +29,15 @@ def build_head(structure="serial", blocks=("P", "O", "M"), fusion="add", hidden_
     for parameter in layers.parameters():
         nn.init.normal_(parameter, std=0.2)
     return IARoIHead(
-        layers, [16, 4], 5, [[4, 1, 1], [8, 1, 1]], [[3, 3]] * 2, [16] * 2, dropout_rate=0.1, fusion=fusion, hidden_dims=hidden_dims
+        layers,
+        [16, 4],
+        5,
+        [[4, 1, 1], [8, 1, 1]],
+        [[3, 3]] * 2,
+        [16] * 2,
+        dropout_rate=0.1,
+        fusion=fusion,
+        hidden_dims=hidden_dims,
     )
 
 
@@ -78,7 +86,10 @@ def test_pools_what_pyslowfasts_head_pools():
 def test_pooling_first_and_classifying_later_gives_the_same(structure, blocks):
     head, features, memory = build_head(structure, blocks).eval(), make_features(), make_memory()
     torch.testing.assert_close(
-        head.classify(head.pool(features, BOXES, OBJECTS), memory), head(features, BOXES, OBJECTS, memory), rtol=0, atol=0
+        head.classify(head.pool(features, BOXES, OBJECTS), memory),
+        head(features, BOXES, OBJECTS, memory),
+        rtol=0,
+        atol=0,
     )
 
 
