@@ -125,7 +125,7 @@ def _complete_config(cfg: CfgNode) -> None:
 
     add(cfg, TENSORBOARD=CfgNode())
     add(cfg.TENSORBOARD, ENABLE=False, LOG_DIR="")
-    add(cfg.MODEL, MODEL_NAME="SlowFast", FROZEN_BN=False, HEAD_ACT="softmax")
+    add(cfg.MODEL, MODEL_NAME="SlowFast", FROZEN_BN=False)
     add(cfg.TRAIN, MIXED_PRECISION=False)
     add(cfg.SOLVER, CLIP_GRAD_VAL=None, CLIP_GRAD_L2NORM=None)
     # An integer default refuses a warm-up of half an epoch.
