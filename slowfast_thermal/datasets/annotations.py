@@ -93,12 +93,17 @@ def _read_classes(document: dict, path: Path) -> dict[int, str]:
     return dict(sorted(classes.items()))
 
 
+def are_four_numbers(box: list) -> bool:
+    """Whether a box read from JSON is four finite numbers."""
+    return len(box) == 4 and all(
+        isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in box
+    )
+
+
 def _read_box(annotation: object, where: str) -> np.ndarray:
     """(4,) x1, y1, x2, y2, not yet cut at the image's edges."""
     box = field(annotation, "bbox", list, where)
-    if len(box) != 4 or not all(
-        isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in box
-    ):
+    if not are_four_numbers(box):
         raise InputError(f"{where}: bbox is {box}, but must be four finite numbers.")
     x, y, width, height = box
     if width <= 0 or height <= 0:
@@ -247,7 +252,7 @@ def _read_coco_results(
         image_id = str(field(record, "image_id", (str, int), where))
         score = field(record, "score", (int, float), where)
         box = field(record, "bbox", list, where)
-        if len(box) != 4 or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in box) or min(box[2:]) <= 0:
+        if not are_four_numbers(box) or min(box[2:]) <= 0:
             raise InputError(
                 f"{where}: bbox is {box}, but must be x, y, width, height in pixels, the last two positive."
             )

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast_thermal.datasets.annotations import field
+from slowfast_thermal.datasets.annotations import are_four_numbers, field
 from slowfast_thermal.datasets.folders import new_folder
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.errors import InputError
@@ -111,9 +111,7 @@ def _match(
 
 def _box_fault(box: list) -> str | None:
     """Why a box cannot be used, None if it can. Those that reach over the image's edge are cut when they are loaded."""
-    if len(box) != 4 or not all(
-        isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in box
-    ):
+    if not are_four_numbers(box):
         return "bbox is not four finite numbers"
     x, y, width, height = box
     if width <= 0 or height <= 0:

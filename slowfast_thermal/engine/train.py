@@ -121,7 +121,8 @@ def _train_epoch(
             result = state.model(inputs, boxes, **others)
         logits, pooled = result if cfg.IA.ENABLE else (result, None)
         loss = loss_function(logits, labels)
-        _check_finite(loss.item(), progress, index, loader.dataset)
+        loss_value = loss.item()
+        _check_finite(loss_value, progress, index, loader.dataset)
         optimizer.zero_grad()
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
@@ -135,7 +136,7 @@ def _train_epoch(
             remember(state.memory, extra["metadata"], extra["boxes"][:, 0].long(), pooled, device, loss)
 
         meter.iter_toc()
-        meter.update_stats(None, None, None, loss.item(), rate)
+        meter.update_stats(None, None, None, loss_value, rate)
         meter.log_iter_stats(progress.epoch, progress.iteration)
         done = progress.iteration + 1
         if done % cfg.LOG_PERIOD == 0 or done == epoch_iters:
