@@ -55,6 +55,9 @@ def parse_args() -> argparse.Namespace:
         "--val-fraction", type=float, default=0.2, help="of keyframes, recordings or sessions (default 0.2)"
     )
     command.add_argument("--seed", type=int, default=0, help="of the split (default 0)")
+    command.add_argument(
+        "--split-as", metavar="FOLDER", help="keep the split of the train.json and val.json in this folder instead"
+    )
     return parser.parse_args()
 
 
@@ -85,6 +88,7 @@ def run_convert(args: argparse.Namespace) -> None:
         session_pattern=args.session_pattern,
         val_fraction=args.val_fraction,
         seed=args.seed,
+        split_as=args.split_as,
         progress=lambda paths: tqdm(paths, desc="raw files", disable=None),
     )
     for split, boxes in summary.num_boxes.items():

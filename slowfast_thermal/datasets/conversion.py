@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast_thermal.datasets.annotations import are_four_numbers, field
+from slowfast_thermal.datasets.annotations import are_four_numbers, field, load_annotations
 from slowfast_thermal.datasets.folders import new_folder
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.errors import InputError
@@ -197,6 +197,36 @@ def _is_val(images: list[dict], split: str, session_pattern: str, val_fraction: 
     return [group in val_names for group in groups]
 
 
+def _given_split(folder: Path) -> dict[tuple[str, int], bool]:
+    """Whether a keyframe, named by recording and time, is in val and not in train of the annotation files in a folder."""
+    is_val = {}
+    for part in ("train", "val"):
+        for keyframe in load_annotations([folder / f"{part}.json"]).keyframes:
+            key = (keyframe.recording, keyframe.timestamp)
+            if key in is_val:
+                raise InputError(
+                    f"{folder / 'val.json'}: {keyframe.recording} at {keyframe.timestamp} ms is in train.json too: remove "
+                    "it from one of them."
+                )
+            is_val[key] = part == "val"
+    return is_val
+
+
+def _split_as(keyframes: list[_Keyframe], folder: Path, skipped: Counter) -> tuple[list[_Keyframe], list[bool]]:
+    """The keyframes that annotation files hold, and for each whether it is in their val; the others are counted."""
+    given = _given_split(folder)
+    times = [(keyframe.image["sensor_id"], keyframe.image["timestamp"]) for keyframe in keyframes]
+    kept = [(keyframe, given[time]) for keyframe, time in zip(keyframes, times) if time in given]
+    if len(kept) < len(keyframes):
+        skipped[f"not in {folder}"] += len(keyframes) - len(kept)
+    is_val = [in_val for _, in_val in kept]
+    if len(set(is_val)) < 2:
+        raise InputError(
+            f"{folder} puts none of the keyframes into train or none into val: give annotation files of these recordings."
+        )
+    return [keyframe for keyframe, _ in kept], is_val
+
+
 def _check_settings(tolerance: int, split: str, session_pattern: str, val_fraction: float, seed: int) -> None:
     if tolerance < 0:
         raise InputError(f"A tolerance of {tolerance} ms: choose 0 or a positive number.")
@@ -288,6 +318,7 @@ def convert(
     session_pattern: str = SESSION_PATTERN,
     val_fraction: float = 0.2,
     seed: int = 0,
+    split_as: str | Path | None = None,
     progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
 ) -> Summary:
     """Writes `train.json` and `val.json` from raw annotation files and recordings.
@@ -309,6 +340,8 @@ def convert(
         session_pattern: regular expression for a recording's whole name, whose first group is the session.
         val_fraction: fraction of the keyframes, recordings or sessions for val; each split has at least one.
         seed: of the draw.
+        split_as: folder of a `train.json` and a `val.json`. Their keyframes, by recording and time, go where they are
+            there, the others are left out, and nothing is drawn.
         progress: wraps the loop over the raw files, for example `tqdm.tqdm`.
 
     Raises:
@@ -340,10 +373,15 @@ def convert(
         if classes is None:
             classes = found
             _check_classes(classes, f"The people's subcategories in {raw_dir}")
-        is_val = _is_val([keyframe.image for keyframe in keyframes], split, session_pattern, val_fraction, seed)
+        if split_as is None:
+            is_val = _is_val([keyframe.image for keyframe in keyframes], split, session_pattern, val_fraction, seed)
+            origin = f"split by {split}, seed {seed}"
+        else:
+            keyframes, is_val = _split_as(keyframes, Path(split_as), skipped_keyframes)
+            origin = f"split as {split_as}"
         documents = _to_documents(keyframes, is_val, classes)
         for part, document in documents.items():
-            info = {"description": f"Thermal recordings ({part}), split by {split}, seed {seed}", "version": "1.0"}
+            info = {"description": f"Thermal recordings ({part}), {origin}", "version": "1.0"}
             text = json.dumps({**document, "info": info}, indent=2)
             (root / f"{part}.json").write_text(text + "\n", encoding="utf-8")
     return _summarize(documents, classes, skipped_keyframes, skipped_boxes)

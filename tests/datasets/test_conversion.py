@@ -292,6 +292,35 @@ def test_the_session_ends_at_the_last_separator(data):
     assert parts == [["A_R1_R1", "A_R1_R2"], ["A_R2_R1"]]
 
 
+def test_a_given_split_is_kept_and_what_it_does_not_know_is_left_out(data, tmp_path):
+    data.convert(split="keyframe", val_fraction=0.4)
+    given = data.documents()
+    forgotten = given["val"]["images"].pop()
+    given["val"]["annotations"] = [p for p in given["val"]["annotations"] if p["image_id"] != forgotten["id"]]
+    folder = tmp_path / "given"
+    folder.mkdir()
+    for part, document in given.items():
+        (folder / f"{part}.json").write_text(json.dumps(document))
+    summary = convert(data.raw, data.frames, tmp_path / "again", split_as=folder)
+    for part, document in read_documents(tmp_path / "again").items():
+        assert document["images"] == given[part]["images"]
+    assert summary.skipped_keyframes == {f"not in {folder}": 1}
+
+
+def test_a_given_split_must_tell_train_from_val(data, tmp_path):
+    data.convert(split="keyframe")
+    folder = tmp_path / "given"
+    folder.mkdir()
+    documents = data.documents()
+    for part in ("train", "val"):
+        (folder / f"{part}.json").write_text(json.dumps(documents["train"]))
+    with pytest.raises(InputError, match="val.json: HALL_R1 at .* ms is in train.json too"):
+        convert(data.raw, data.frames, tmp_path / "again", split_as=folder)
+    (folder / "val.json").write_text(json.dumps({**documents["val"], "images": [], "annotations": []}))
+    with pytest.raises(InputError, match="none into val"):
+        convert(data.raw, data.frames, tmp_path / "again", split_as=folder)
+
+
 @pytest.mark.parametrize("split", ["keyframe", "recording", "session"])
 def test_a_seed_gives_the_same_files_again_and_seeds_differ(data, tmp_path, split):
     def written(seed, name):
