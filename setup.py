@@ -29,6 +29,6 @@ setup(
     ],
     extras_require={
         "detectron2": ["detectron2"],
-        "test": ["pytest"],
+        "test": ["pytest", "pytorchvideo==0.1.5"],
     },
 )

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,11 @@ def add_thermal_config(cfg: CfgNode) -> None:
     """Adds the project's keys, each with its meaning and default, to PySlowFast's defaults."""
     _add_thermal_node(cfg)
     _add_interaction_node(cfg)
+    # How the fast pathway joins the slow one: a convolution with "norm", batch norm and ReLU (PySlowFast, PyTorchVideo),
+    # with a "bias" (AlphAction), or the "conv" alone (MMAction2).
+    cfg.SLOWFAST.LATERAL = "norm"
+    # Pixels by which the stem's max-pool pads each side (AlphAction: 0).
+    cfg.RESNET.STEM_POOL_PADDING = 1
     # Iterations that count as one epoch of SOLVER.*, TRAIN.EVAL_PERIOD and TRAIN.CHECKPOINT_PERIOD.
     # 0: one pass over the training keyframes.
     cfg.SOLVER.EPOCH_ITERS = 0
@@ -84,6 +90,7 @@ def _add_interaction_node(cfg: CfgNode) -> None:
     cfg.IA.STRUCTURE = "dense_serial"
     # The blocks: P attends to the people of the clip, O to its objects, M to people in the seconds around
     # it. A list for the serial structures; a list of layers, [[P, M], [P, M]], for the parallel one.
+    # An empty list: no interactions, which with CLASSIFIER mlp is AlphAction's baseline.
     cfg.IA.BLOCKS = ["P", "M", "P", "M"]
     # People of a clip that are attended to.
     cfg.IA.MAX_PERSONS = 25
@@ -149,24 +156,35 @@ def load_config(path: str, overrides: list[str]) -> CfgNode:
                 nearest = difflib.get_close_matches(name, keys, n=1, cutoff=0.0)[0]
                 raise InputError(f"{origin} sets the key '{name}', which does not exist: did you mean '{nearest}'?")
     try:
-        cfg.merge_from_other_cfg(CfgNode(from_file))
+        cfg.merge_from_other_cfg(_with_floats(CfgNode(from_file), cfg))
     except ValueError as error:
         raise InputError(f"{path} sets a value of the wrong type: {error}") from None
     for name, value in zip(overrides[::2], overrides[1::2]):
         try:
-            cfg.merge_from_list([name, value])
+            is_float = isinstance(keys[name], float) and re.fullmatch(r"[+-]?\d+", value)
+            cfg.merge_from_list([name, f"{value}.0" if is_float else value])
         except (ValueError, SyntaxError) as error:
             raise InputError(f"The command line sets {name} to '{value}', which does not fit: {error}") from None
     _check_values(cfg)
     return cfg
 
 
-def _leaves(node: dict, prefix: str = "") -> list[str]:
-    """Full names of all keys that are no nodes."""
-    names = []
+def _leaves(node: dict, prefix: str = "") -> dict[str, object]:
+    """Values of all keys that are no nodes, by full name."""
+    leaves = {}
     for key, value in node.items():
-        names += _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [prefix + key]
-    return names
+        leaves |= _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {prefix + key: value}
+    return leaves
+
+
+def _with_floats(values: CfgNode, defaults: CfgNode) -> CfgNode:
+    """The values with whole numbers made floats where the defaults are; yacs would refuse them."""
+    for key, value in values.items():
+        if isinstance(value, CfgNode) and isinstance(defaults.get(key), CfgNode):
+            _with_floats(value, defaults[key])
+        elif type(value) is int and isinstance(defaults.get(key), float):
+            values[key] = float(value)
+    return values
 
 
 def _check_values(cfg: CfgNode) -> None:
@@ -206,16 +224,20 @@ def _check_values(cfg: CfgNode) -> None:
         "MODEL.LOSS_FUNC",
         "give cross_entropy, focal or bce",
     )
+    refuse_unless(cfg.SLOWFAST.LATERAL in ("norm", "bias", "conv"), "SLOWFAST.LATERAL", "give norm, bias or conv")
+    refuse_unless(cfg.RESNET.STEM_POOL_PADDING in (0, 1), "RESNET.STEM_POOL_PADDING", "give 0 or 1")
     refuse_unless(cfg.RESNET.DEPTH in (50, 101, 152), "RESNET.DEPTH", "give 50, 101 or 152")
     refuse_unless(
         cfg.DATA.NUM_FRAMES % cfg.SLOWFAST.ALPHA == 0,
         "SLOWFAST.ALPHA",
         f"give a divisor of DATA.NUM_FRAMES ({cfg.DATA.NUM_FRAMES})",
     )
+    channels = cfg.DATA.INPUT_CHANNEL_NUM
+    refuse_unless(channels in ([1, 1], [3, 3]), "DATA.INPUT_CHANNEL_NUM", "give [3, 3], or [1, 1] for a single channel")
     refuse_unless(
-        len(cfg.DATA.MEAN) == len(cfg.DATA.STD) == 3 and min(cfg.DATA.STD) > 0,
+        len(cfg.DATA.MEAN) == len(cfg.DATA.STD) == channels[0] and min(cfg.DATA.STD) > 0,
         "DATA.STD",
-        "give DATA.MEAN and DATA.STD three values each, the latter positive",
+        f"give DATA.MEAN and DATA.STD a value for each of the {channels[0]} channels, the latter positive",
     )
     for key in ("TRAIN", "TEST"):
         refuse_unless(cfg[key].BATCH_SIZE > 0, f"{key}.BATCH_SIZE", "give at least 1")

@@ -83,6 +83,7 @@ with warnings.catch_warnings():
     from slowfast.models.optimizer import get_epoch_lr  # noqa: F401
     from slowfast.utils import ava_eval_helper as ava_evaluation  # noqa: F401
     from slowfast.utils import meters as _meters
+    from slowfast.utils.c2_model_loading import get_name_convert_func
     from slowfast.utils.misc import frozen_bn_stats  # noqa: F401
 
 VERSION = "checkout" if _IS_CHECKOUT else "1.0"
@@ -93,6 +94,9 @@ metrics = importlib.import_module(f"{_evaluation_package}.metrics")
 per_image_evaluation = importlib.import_module(f"{_evaluation_package}.per_image_evaluation")
 if not _IS_CHECKOUT:
     metrics.np = types.SimpleNamespace(**{**vars(np), "float": float, "bool": bool})
+
+caffe2_name = get_name_convert_func()
+"""PySlowFast's name of a Caffe2 blob."""
 
 # Neither version lists the depth of ResNet-152.
 _builder._MODEL_STAGE_DEPTH.setdefault(152, (3, 8, 36, 3))

@@ -88,3 +88,11 @@ def test_a_wrong_file_is_named_with_its_remedy(tmp_path, text, message):
 def test_a_missing_file_is_named():
     with pytest.raises(InputError, match=r"Configuration file 'gone\.yaml' does not exist"):
         load_config("gone.yaml", DATA)
+
+
+def test_whole_numbers_will_do_for_floats_in_files_and_on_the_command_line(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"_BASE_: {CONFIGS / 'DEMO.yaml'}\nTHERMAL:\n  AUG:\n    CROP: 0\n")
+    cfg = load_config(str(path), [*DATA, "THERMAL.AUG.BOX_JITTER", "0", "SOLVER.WARMUP_EPOCHS", "2"])
+    values = (cfg.THERMAL.AUG.CROP, cfg.THERMAL.AUG.BOX_JITTER, cfg.SOLVER.WARMUP_EPOCHS)
+    assert values == (0, 0, 2) and all(isinstance(value, float) for value in values)

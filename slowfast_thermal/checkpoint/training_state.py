@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.distributed.checkpoint.stateful import Stateful
 
+from slowfast_thermal.checkpoint.files import read_file
 from slowfast_thermal.errors import InputError
 
 
@@ -30,11 +31,15 @@ class Progress:
 
 @dataclass
 class TrainingState:
-    """All that changes during training; `memory` is what the network remembers of other clips, if anything."""
+    """All that changes during training, and the names of the classes, which tell later what was learned.
+
+    `memory` is what the network remembers of other clips, if anything.
+    """
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
+    classes: list[str]
     progress: Progress = field(default_factory=Progress)
     memory: Stateful | None = None
 
@@ -79,6 +84,7 @@ def save_checkpoint(path: Path, state: TrainingState, cfg) -> None:
         "optimizer_state": state.optimizer.state_dict(),
         "scaler_state": state.scaler.state_dict(),
         "cfg": cfg.dump(),
+        "classes": state.classes,
         "iteration": state.progress.iteration,
         "best_map": state.progress.best_map,
         "memory_state": state.memory.state_dict() if state.memory else None,
@@ -90,22 +96,12 @@ def save_checkpoint(path: Path, state: TrainingState, cfg) -> None:
 
 
 def read_checkpoint(path: Path) -> dict:
-    """Loads a checkpoint as data, never as code.
+    """Reads a checkpoint in PySlowFast's format.
 
     Raises:
-        InputError: no such file, or it is no PySlowFast checkpoint.
+        InputError: the file cannot be read as data, or it is no PySlowFast checkpoint.
     """
-    if not path.is_file():
-        raise InputError(
-            f"Checkpoint '{path}' does not exist: correct TRAIN.CHECKPOINT_FILE_PATH or TEST.CHECKPOINT_FILE_PATH."
-        )
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises many types for foreign and damaged files
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"{path} cannot be read as a PyTorch checkpoint ({reason}): copy or download it again."
-        ) from None
+    checkpoint = read_file(path)
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("model_state"), dict):
         raise InputError(f"{path} is no PySlowFast checkpoint: it has no 'model_state'.")
     return checkpoint
@@ -118,7 +114,7 @@ def resume(path: Path, state: TrainingState) -> None:
         InputError: the checkpoint is of another network or another kind of run.
     """
     checkpoint = read_checkpoint(path)
-    load_weights(path, checkpoint, state.model)
+    load_weights(path, checkpoint["model_state"], state.model)
     try:
         state.optimizer.load_state_dict(checkpoint["optimizer_state"])
         state.scaler.load_state_dict(checkpoint["scaler_state"])
@@ -137,14 +133,14 @@ def resume(path: Path, state: TrainingState) -> None:
         torch.cuda.set_rng_state(checkpoint["cuda_random_state"])
 
 
-def load_weights(path: Path, checkpoint: dict, model: nn.Module) -> None:
-    """Loads all weights of a checkpoint that was made by the same network.
+def load_weights(path: Path, tensors: dict[str, torch.Tensor], model: nn.Module) -> None:
+    """Loads all weights of a network like this one; `path` is where they are from.
 
     Raises:
         InputError: names or shapes differ.
     """
     try:
-        unwrap(model).load_state_dict(checkpoint["model_state"])
+        unwrap(model).load_state_dict(tensors)
     except RuntimeError as error:
         reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise InputError(

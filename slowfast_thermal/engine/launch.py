@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from slowfast_thermal.checkpoint.sources import SOURCES
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.engine.test import test
 from slowfast_thermal.engine.train import train
@@ -40,6 +41,9 @@ def check_run(cfg) -> None:
         path = cfg[key].CHECKPOINT_FILE_PATH
         if cfg[key].ENABLE and path and not Path(path).is_file():
             raise InputError(f"Checkpoint '{path}' does not exist: correct {key}.CHECKPOINT_FILE_PATH.")
+        kinds = ("pytorch", *SOURCES)
+        if cfg[key].CHECKPOINT_TYPE not in kinds:
+            raise InputError(f"{key}.CHECKPOINT_TYPE is {cfg[key].CHECKPOINT_TYPE!r}: give one of {', '.join(kinds)}.")
     _check_writable(Path(cfg.OUTPUT_DIR))
 
 

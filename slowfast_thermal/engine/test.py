@@ -8,7 +8,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from slowfast_thermal import pyslowfast
-from slowfast_thermal.checkpoint.training_state import load_weights, read_checkpoint, unwrap
+from slowfast_thermal.checkpoint.pretrained import load_trained
+from slowfast_thermal.checkpoint.training_state import unwrap
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.loader import construct_test_loader
 from slowfast_thermal.datasets.thermal import object_boxes
@@ -115,7 +116,8 @@ def test(cfg) -> None:
             f"There is no checkpoint to test in '{cfg.OUTPUT_DIR}': train first, or set TEST.CHECKPOINT_FILE_PATH."
         )
     model = pyslowfast.build_model(cfg, current_device(cfg))
-    load_weights(Path(path), read_checkpoint(Path(path)), model)
+    kind = cfg.TEST.CHECKPOINT_TYPE if cfg.TEST.CHECKPOINT_FILE_PATH else "pytorch"
+    load_trained(Path(path), kind, model, cfg, loader.dataset.classes)
     logger.info("Testing %s.", path)
 
     evaluation = evaluate(model, loader, cfg, "test")

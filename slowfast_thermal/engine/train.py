@@ -77,6 +77,7 @@ def _initial_state(cfg, device: torch.device, dataset: Thermal) -> TrainingState
         optimizer=pyslowfast.construct_optimizer(model, cfg, interaction_lr_factors(model, cfg)),
         # Float16 gradients underflow without a scale.
         scaler=torch.amp.GradScaler(device.type, enabled=mixed_precision(cfg, device) == torch.float16),
+        classes=dataset.classes,
         progress=Progress(),
         memory=unwrap(model).new_memory(dataset.recordings, cfg.IA.PENALTY),
     )
@@ -85,7 +86,7 @@ def _initial_state(cfg, device: torch.device, dataset: Thermal) -> TrainingState
         resume(path, state)
         logger.info("Resumed from %s: epoch %d of %d is next.", path, state.progress.epoch + 1, cfg.SOLVER.MAX_EPOCH)
     elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
-        load_pretrained(Path(cfg.TRAIN.CHECKPOINT_FILE_PATH), model)
+        load_pretrained(model, cfg, dataset.classes)
     return state
 
 

@@ -9,23 +9,23 @@ from torch import nn
 
 
 class ThermalInput(nn.Module):
-    """Resizes every frame bilinearly, repeats the temperature in three channels and normalises them.
+    """Resizes every frame bilinearly, repeats the temperature in C channels and normalises them.
 
     It holds no parameters, so a network with it has the weights of one without.
 
     Args:
         size: height and width of the output in pixels.
-        mean, std: of each of the three channels, for inputs in [0, 1].
+        mean, std: of each of the C channels, three for weights from pictures, for inputs in [0, 1].
     """
 
     def __init__(self, size: tuple[int, int], mean: list[float], std: list[float]):
         super().__init__()
         self.size = tuple(size)
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1, 1), persistent=False)
 
     def forward(self, pathways: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Maps each pathway from (N, 1, T, h, w) in [0, 1] to (N, 3, T, H, W), float32, channels last in memory."""
+        """Maps each pathway from (N, 1, T, h, w) in [0, 1] to (N, C, T, H, W), float32, channels last in memory."""
         return [self._prepare(clip) for clip in pathways]
 
     def _prepare(self, clip: torch.Tensor) -> torch.Tensor:

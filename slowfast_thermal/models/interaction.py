@@ -2,7 +2,7 @@
 
 From "Asynchronous Interaction Aggregation for Action Detection" (Tang et al., ECCV 2020,
 arXiv:2004.07485), section 3.2; the authors' code is AlphAction (github.com/MVIG-SJTU/AlphAction).
-With AlphAction's weights (`convert_alphaction_names`) these layers compute what AlphAction computes.
+With AlphAction's weights (`checkpoint.sources`) these layers compute what AlphAction computes.
 They differ in cost: the memory and objects of a clip are projected once for all its people.
 
 A structure connects blocks (see interaction_blocks): serial, dense serial or parallel. A new structure is
@@ -16,9 +16,8 @@ Features are floating point, clip indices int64.
 """
 
 import math
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -358,37 +357,3 @@ class ParallelStructure(InteractionStructure):
                 if block.source == "person":
                     others["person"] = self._people_as_others(lane, present)
         return torch.stack(lanes).sum(0)
-
-
-_ALPHACTION_NAMES = {
-    r"person_dim_reduce\.(\w+)": r"reduce_query.\1",
-    r"person_key_dim_reduce\.(\w+)": r"reduce.person.\1",
-    r"object_dim_reduce\.(\w+)": r"reduce.object.\1",
-    r"mem_dim_reduce\.(\w+)": r"reduce.memory.\1",
-    r"([POM])_block_(\d+)\.temporal_position_k": r"blocks.\1\2.key_position",
-    r"([POM])_block_(\d+)\.temporal_position_v": r"blocks.\1\2.value_position",
-    r"([POM])_block_(\d+)\.(\w+\.\w+)": r"blocks.\1\2.\3",
-    r"dense_params\.(\d+)": r"result_weights.\1",
-}
-
-
-def convert_alphaction_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """AlphAction's interaction weights as a state dict of the structure here.
-
-    Args:
-        tensors: by the names under AlphAction's `ia_structure.`, this prefix removed.
-
-    Returns:
-        The same numbers without dimensions of size 1: AlphAction's linear layers are 1x1x1 convolutions.
-
-    Raises:
-        ValueError: a name is not one of AlphAction's interaction structure.
-    """
-    converted = {}
-    for name, tensor in tensors.items():
-        matches = ((re.fullmatch(theirs, name), ours) for theirs, ours in _ALPHACTION_NAMES.items())
-        new_name = next((match.expand(ours) for match, ours in matches if match), None)
-        if new_name is None:
-            raise ValueError(f"{name!r} is not the name of a tensor in AlphAction's interaction structure.")
-        converted[new_name] = tensor.flatten(1) if tensor.dim() > 1 else tensor
-    return converted

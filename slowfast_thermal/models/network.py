@@ -25,24 +25,55 @@ class ScoresInEvaluation(nn.Module):
         return logits if self.training else self.activation(logits.float())
 
 
+class LateralConvolution(nn.Module):
+    """How AlphAction ("bias") and MMAction2 join the fast pathway to the slow one: without norm and ReLU.
+
+    It takes the place of PySlowFast's FuseFastToSlow and has the name of its convolution.
+
+    Args:
+        fuse: PySlowFast's layer.
+        bias: whether the convolution has one.
+    """
+
+    def __init__(self, fuse: nn.Module, bias: bool):
+        super().__init__()
+        conv = fuse.conv_f2s
+        self.conv_f2s = nn.Conv3d(
+            conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, bias=bias
+        )
+        nn.init.kaiming_normal_(self.conv_f2s.weight, mode="fan_out", nonlinearity="relu")
+        if bias:
+            nn.init.zeros_(self.conv_f2s.bias)
+
+    def forward(self, pathways: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Slow and fast features (N, C, T, H, W); the slow ones gain the channels that come from the fast ones."""
+        slow, fast = pathways
+        return [torch.cat([slow, self.conv_f2s(fast)], 1), fast]
+
+
 @MODEL_REGISTRY.register()
 class ThermalSlowFast(SlowFast):
     """SlowFast (Feichtenhofer et al., arXiv:1812.03982) with its RoI head behind an input layer.
 
     The head is PySlowFast's, or IARoIHead for IA.ENABLE. The other parameters have PySlowFast's names and
-    shapes.
+    shapes. SLOWFAST.LATERAL and RESNET.STEM_POOL_PADDING make it the variant that other sources of weights have.
     """
 
     def __init__(self, cfg):
         super().__init__(cfg)
         self.input_layer = ThermalInput(cfg.THERMAL.INPUT_SIZE, cfg.DATA.MEAN, cfg.DATA.STD)
+        if cfg.SLOWFAST.LATERAL != "norm":
+            for name in ("s1_fuse", "s2_fuse", "s3_fuse", "s4_fuse"):
+                setattr(self, name, LateralConvolution(getattr(self, name), bias=cfg.SLOWFAST.LATERAL == "bias"))
+        for stem in (self.s1.pathway0_stem, self.s1.pathway1_stem):
+            stem.pool_layer.padding = [0, cfg.RESNET.STEM_POOL_PADDING, cfg.RESNET.STEM_POOL_PADDING]
         if cfg.IA.ENABLE:
             self.head = IARoIHead.from_config(cfg)
         self.head.act = ScoresInEvaluation(multi_label=cfg.MODEL.LOSS_FUNC == "bce")
 
     def new_memory(self, recordings: list[str], penalty: bool = False) -> FeatureBank | None:
         """An empty bank for the people of one split; None for a head that remembers nothing."""
-        if not isinstance(self.head, IARoIHead) or "memory" not in self.head.structure.sources:
+        if not isinstance(self.head, IARoIHead) or "memory" not in self.head.sources:
             return None
         return FeatureBank.for_structure(self.head.structure, recordings, penalty)
 

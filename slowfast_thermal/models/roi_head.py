@@ -47,7 +47,7 @@ class IARoIHead(ResNetRoIHead):
     keyframe before any is classified.
 
     Args:
-        structure: reads features of `sum(dim_in)` channels.
+        structure: reads features of `sum(dim_in)` channels; None: people are judged by their own features alone.
         dim_in, num_classes, pool_size, resolution, scale_factor, aligned: as PySlowFast's ResNetRoIHead.
         dropout_rate: probability, before the last layer.
         fusion: "add" what the interactions give to a person's own feature, or "concat" both.
@@ -61,7 +61,7 @@ class IARoIHead(ResNetRoIHead):
 
     def __init__(
         self,
-        structure: InteractionStructure,
+        structure: InteractionStructure | None,
         dim_in: Sequence[int],
         num_classes: int,
         pool_size: Sequence[Sequence[int]],
@@ -75,13 +75,14 @@ class IARoIHead(ResNetRoIHead):
     ) -> None:
         super().__init__(dim_in, num_classes, pool_size, resolution, scale_factor, act_func="sigmoid", aligned=aligned)
         dim = sum(dim_in)
-        if fusion == "add" and structure.dim_out != dim:
-            raise ValueError(
-                f"Fusion by addition needs a structure that gives {dim} channels, not {structure.dim_out}."
-            )
+        dim_interactions = structure.dim_out if structure else 0
+        if structure and fusion == "add" and dim_interactions != dim:
+            raise ValueError(f"Fusion by addition needs a structure that gives {dim} channels, not {dim_interactions}.")
         self.structure = structure
+        self.sources = structure.sources if structure else {}
+        """The kinds of others that people attend to."""
         self.fusion = fusion
-        dims = [dim + structure.dim_out if fusion == "concat" else dim, *hidden_dims]
+        dims = [dim + dim_interactions if fusion == "concat" else dim, *hidden_dims]
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         for number, (dim_from, dim_to) in enumerate(zip(dims, dims[1:]), start=1):
             layers[f"fc{number}"] = nn.Linear(dim_from, dim_to)
@@ -103,29 +104,8 @@ class IARoIHead(ResNetRoIHead):
         """
         width = cfg.RESNET.WIDTH_PER_GROUP * 32
         dim_in = [width, width // cfg.SLOWFAST.BETA_INV]
-        node = cfg.IA
-        try:
-            structure = STRUCTURE_REGISTRY.find(node.STRUCTURE)(
-                node.BLOCKS,
-                dim_person=sum(dim_in),
-                dim_inner=node.DIM_INNER,
-                dim_out=node.DIM_OUT,
-                max_persons=node.MAX_PERSONS,
-                max_objects=node.MAX_OBJECTS,
-                max_per_second=node.MAX_PER_SECOND,
-                window=tuple(node.MEMORY_WINDOW),
-                dropout=node.DROPOUT,
-                layer_norm=node.LAYER_NORM,
-                temporal_position=node.TEMPORAL_POSITION,
-                zero_init=node.ZERO_INIT,
-                mask_absent=node.MASK_ABSENT,
-            )
-        except ValueError as error:
-            raise InputError(
-                f"IA.STRUCTURE {node.STRUCTURE} with IA.BLOCKS {node.BLOCKS} cannot be built: {error}"
-            ) from None
         return cls(
-            structure,
+            _build_structure(cfg.IA, sum(dim_in)) if cfg.IA.BLOCKS else None,
             dim_in,
             cfg.MODEL.NUM_CLASSES,
             pool_size=[[cfg.DATA.NUM_FRAMES // cfg.SLOWFAST.ALPHA, 1, 1], [cfg.DATA.NUM_FRAMES, 1, 1]],
@@ -133,14 +113,14 @@ class IARoIHead(ResNetRoIHead):
             scale_factor=[cfg.DETECTION.SPATIAL_SCALE_FACTOR] * 2,
             aligned=cfg.DETECTION.ALIGNED,
             dropout_rate=cfg.MODEL.DROPOUT_RATE,
-            fusion=node.FUSION,
-            hidden_dims=_HIDDEN_DIMS[node.CLASSIFIER],
+            fusion=cfg.IA.FUSION,
+            hidden_dims=_HIDDEN_DIMS[cfg.IA.CLASSIFIER],
             init_std=cfg.MODEL.FC_INIT_STD,
         )
 
     def pool(self, inputs: list[Tensor], bboxes: Tensor, objects: Tensor | None = None) -> Pooled:
         """Pools the people and objects of N clips; the arguments are those of `forward`."""
-        if objects is None or "object" not in self.structure.sources:
+        if objects is None or "object" not in self.sources:
             objects = bboxes[:0]
         boxes = torch.cat([bboxes, objects])
         pooled = []
@@ -162,13 +142,14 @@ class IARoIHead(ResNetRoIHead):
             (R, number of classes): what `act` makes of the logits.
         """
         persons = pooled.persons
-        if "memory" in self.structure.sources:
+        if "memory" in self.sources:
             if memory is None:
                 memory = persons.new_zeros(pooled.num_clips, *self.structure.memory_shape)
             memory = self._with_present(memory, pooled).flatten(1, 2)
-        interactions = self.structure(*pooled, memory)
-        fused = persons + interactions if self.fusion == "add" else torch.cat([persons, interactions], 1)
-        return self.act(self.projection(self.dropout(self.hidden(fused))))
+        if self.structure:
+            interactions = self.structure(*pooled, memory)
+            persons = persons + interactions if self.fusion == "add" else torch.cat([persons, interactions], 1)
+        return self.act(self.projection(self.dropout(self.hidden(persons))))
 
     def _with_present(self, memory: Tensor, pooled: Pooled) -> Tensor:
         """Memory (N, S, M, D) whose middle second holds the first M people of each clip, without a gradient."""
@@ -202,6 +183,30 @@ class IARoIHead(ResNetRoIHead):
         pooled = self.pool(inputs, bboxes, objects)
         scores = self.classify(pooled, memory)
         return (scores, pooled.persons.detach()) if return_pooled else scores
+
+
+def _build_structure(node, dim_person: int) -> InteractionStructure:
+    """What config node IA describes, for people of `dim_person` channels. InputError if its keys do not go together."""
+    try:
+        return STRUCTURE_REGISTRY.find(node.STRUCTURE)(
+            node.BLOCKS,
+            dim_person=dim_person,
+            dim_inner=node.DIM_INNER,
+            dim_out=node.DIM_OUT,
+            max_persons=node.MAX_PERSONS,
+            max_objects=node.MAX_OBJECTS,
+            max_per_second=node.MAX_PER_SECOND,
+            window=tuple(node.MEMORY_WINDOW),
+            dropout=node.DROPOUT,
+            layer_norm=node.LAYER_NORM,
+            temporal_position=node.TEMPORAL_POSITION,
+            zero_init=node.ZERO_INIT,
+            mask_absent=node.MASK_ABSENT,
+        )
+    except ValueError as error:
+        raise InputError(
+            f"IA.STRUCTURE {node.STRUCTURE} with IA.BLOCKS {node.BLOCKS} cannot be built: {error}"
+        ) from None
 
 
 def interaction_lr_factors(model: nn.Module, cfg) -> dict[nn.Parameter, float]:

@@ -1,11 +1,9 @@
 import os
-import pickle
 
 import pytest
 import torch
 from torch import nn
 
-from slowfast_thermal.checkpoint.pretrained import load_pretrained
 from slowfast_thermal.checkpoint.training_state import (
     TrainingState,
     load_weights,
@@ -16,7 +14,6 @@ from slowfast_thermal.checkpoint.training_state import (
     save_checkpoint,
 )
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.models import ThermalSlowFast
 from slowfast_thermal.pyslowfast import checkpoint as slowfast_checkpoint
 from slowfast_thermal.pyslowfast import checkpoint_path, get_cfg, last_checkpoint
 
@@ -36,7 +33,10 @@ class Network(nn.Module):
 def new_state(classes=4):
     model = Network(classes)
     return TrainingState(
-        model, torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9), torch.amp.GradScaler("cpu", enabled=False)
+        model,
+        torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9),
+        torch.amp.GradScaler("cpu", enabled=False),
+        [f"class {number}" for number in range(classes)],
     )
 
 
@@ -77,7 +77,7 @@ def test_pyslowfast_loads_the_checkpoint_and_we_load_pyslowfasts(tmp_path):
     assert torch.equal(other.model.head.weight, state.model.head.weight)
 
     saved = slowfast_checkpoint.save_checkpoint(str(tmp_path), state.model, state.optimizer, 4, cfg)
-    load_weights(saved, read_checkpoint(checkpoint_path(str(tmp_path), 5)), new_state().model)
+    load_weights(saved, read_checkpoint(checkpoint_path(str(tmp_path), 5))["model_state"], new_state().model)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -107,46 +107,7 @@ def test_a_checkpoint_of_another_network_is_named(tmp_path):
         resume(path, new_state(classes=5))
 
 
-class Malicious:
-    def __reduce__(self):
-        return os.mkdir, ("executed",)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"<html>404</html>", pickle.dumps({"model_state": Malicious()})],
-    ids=["empty", "html", "code"],
-)
-def test_a_file_that_is_no_checkpoint_is_refused_and_never_run(tmp_path, monkeypatch, content):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "x.pyth").write_bytes(content)
-    with pytest.raises(InputError, match=r"x\.pyth cannot be read as a PyTorch checkpoint"):
+def test_a_file_without_model_state_is_no_checkpoint_to_resume(tmp_path):
+    torch.save({"state_dict": {}}, tmp_path / "x.pyth")
+    with pytest.raises(InputError, match=r"x\.pyth is no PySlowFast checkpoint"):
         read_checkpoint(tmp_path / "x.pyth")
-    assert not (tmp_path / "executed").exists()
-
-
-def test_a_truncated_checkpoint_is_named(tmp_path):
-    path = checkpoint_path(str(tmp_path), 1)
-    save_checkpoint(path, new_state(), get_cfg())
-    path.write_bytes(path.read_bytes()[:-500])
-    with pytest.raises(InputError, match=r"epoch_00001\.pyth cannot be read"):
-        read_checkpoint(path)
-
-
-def test_pretrained_weights_of_other_classes_leave_the_classifier_new(tmp_path, caplog):
-    caplog.set_level("INFO")
-    source, target = new_state(classes=80), new_state(classes=4)
-    path = tmp_path / "ava.pyth"
-    torch.save({"model_state": source.model.state_dict()}, path)
-    classifier = target.model.head.weight.clone()
-    load_pretrained(path, target.model)
-    assert torch.equal(target.model.backbone[2].weight, source.model.backbone[2].weight)
-    assert torch.equal(target.model.head.weight, classifier)
-    assert "10 tensors loaded" in caplog.text and "2 tensors newly initialised" in caplog.text
-
-
-def test_pretrained_weights_of_another_backbone_are_refused(tmp_path, small_config, synthetic_data):
-    path = tmp_path / "other.pyth"
-    torch.save({"model_state": new_state().model.state_dict()}, path)
-    with pytest.raises(InputError, match=r"other\.pyth holds 0% of the backbone's tensors"):
-        load_pretrained(path, ThermalSlowFast(small_config(synthetic_data)))

@@ -15,7 +15,7 @@ from slowfast_thermal.engine.test import test as run_test
 from slowfast_thermal.engine.train import train
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.models import losses
-from slowfast_thermal.pyslowfast import build_model
+from slowfast_thermal.pyslowfast import build_model, last_checkpoint
 from tests.conftest import CONFIGS, small_overrides
 
 REPOSITORY = Path(__file__).parents[2]
@@ -65,6 +65,22 @@ def test_tensorboard_shows_loss_rate_map_class_ap_and_pictures(finished_run):
     assert {"Train/loss", "Train/lr", "Val/mAP"} <= set(scalars)
     assert any(name.startswith("Val/AP/") for name in scalars)
     assert len(images) == 4
+
+
+def test_training_starts_from_pretrained_weights_and_its_checkpoint_names_the_classes(
+    synthetic_data, small_config, tmp_path
+):
+    others = small_config(synthetic_data, "MODEL.NUM_CLASSES", 80)
+    source = build_model(others, torch.device("cpu")).state_dict()
+    torch.save({f"module.{name}": tensor for name, tensor in source.items()}, tmp_path / "plain.pth")
+    settings = ("TRAIN.CHECKPOINT_FILE_PATH", tmp_path / "plain.pth", "SOLVER.MAX_EPOCH", 1, "SOLVER.BASE_LR", 0.0)
+    cfg = small_config(synthetic_data, *settings, "SOLVER.WARMUP_EPOCHS", 0)
+    train(cfg)
+    checkpoint = torch.load(last_checkpoint(cfg.OUTPUT_DIR), weights_only=True)
+    name = "s5.pathway0_res0.branch2.b.weight"
+    assert torch.equal(checkpoint["model_state"][name], source[name])
+    classes = json.loads((synthetic_data / "annotations" / "train.json").read_text())["categories"]
+    assert checkpoint["classes"] == [category["name"] for category in classes]
 
 
 def test_nothing_is_left_in_the_working_directory(synthetic_data, tmp_path, monkeypatch, small_config):

@@ -1,11 +1,9 @@
 """Interaction aggregation against AlphAction, and what it promises beyond it.
 
 `interaction_golden/*.npz` holds weights, inputs and outputs of AlphAction's own layers in evaluation mode;
-the letters in a file's name are its blocks. `alphaction_interaction_shapes.json` holds the names and shapes of
-the interaction tensors in three released AlphAction models.
+the letters in a file's name are its blocks.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from slowfast_thermal.checkpoint.sources import SOURCES, convert
 from slowfast_thermal.models.interaction import (
     STRUCTURE_REGISTRY,
     InteractionStructure,
     SerialStructure,
-    convert_alphaction_names,
 )
 from slowfast_thermal.models.interaction_blocks import BLOCK_REGISTRY, InteractionBlock, Others
 
@@ -28,11 +26,6 @@ GOLDEN = {
     "dense_PMPM": ("dense_serial", list("PMPM")),
     "dense_POMPOM": ("dense_serial", list("POMPOM")),
     "parallel_POM_POM": ("parallel", [list("POM"), list("POM")]),
-}
-RELEASED = {
-    "resnet50_4x16f_serial": ("serial", list("POMPOM")),
-    "resnet101_8x8f_denseserial": ("dense_serial", list("POMPOM")),
-    "resnet50_4x16f_parallel": ("parallel", [list("POM"), list("POM")]),
 }
 STRUCTURES = [GOLDEN["serial_POMPOM"], GOLDEN["dense_POMPOM"], GOLDEN["parallel_POM_POM"], ("serial", ["M", "P"])]
 PEOPLE, CLIPS = torch.tensor([0, 0, 0, 1, 2, 2]), 3
@@ -60,7 +53,10 @@ def build_golden(name: str) -> tuple[InteractionStructure, dict[str, Tensor], Te
         arrays = {key: torch.from_numpy(value) for key, value in file.items()}
     model = build(*GOLDEN[name])
     weights = {key.removeprefix("param."): value for key, value in arrays.items() if key.startswith("param.")}
-    model.load_state_dict(convert_alphaction_names(weights))
+    prefix = "roi_heads.action.feature_extractor.ia_structure."
+    converted, ignored = convert(SOURCES["alphaction"], {prefix + key: value for key, value in weights.items()})
+    assert not ignored
+    model.load_state_dict({key.removeprefix("head.structure."): value for key, value in converted.items()})
     clips = torch.arange(2)
     inputs = dict(
         persons=arrays["person"],
@@ -127,22 +123,6 @@ def test_computes_nearly_the_same_in_bfloat16(name):
     result.float().sum().backward()
     torch.testing.assert_close(result.float(), expected, rtol=0, atol=0.05 * expected.abs().max().item())
     assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
-
-
-@pytest.mark.parametrize("name", RELEASED)
-def test_every_tensor_of_a_released_model_has_its_place(name):
-    shapes = json.loads((HERE / "alphaction_interaction_shapes.json").read_text())[name]
-    with torch.device("meta"):
-        released = {key: torch.empty(shape) for key, shape in shapes.items()}
-        structure, blocks = RELEASED[name]
-        model = STRUCTURE_REGISTRY.find(structure)(blocks, dim_person=2304, dim_inner=1024, dim_out=2304)
-    converted = {key: tensor.shape for key, tensor in convert_alphaction_names(released).items()}
-    assert converted == {key: tensor.shape for key, tensor in model.state_dict().items()}
-
-
-def test_conversion_refuses_a_name_it_does_not_know():
-    with pytest.raises(ValueError, match="X_block_1.query.weight"):
-        convert_alphaction_names({"X_block_1.query.weight": torch.zeros(2, 2, 1, 1, 1)})
 
 
 @pytest.mark.parametrize("mask_absent", [False, True])

@@ -1,6 +1,3 @@
-import json
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
@@ -9,7 +6,7 @@ from slowfast_thermal import pyslowfast
 from slowfast_thermal.config import load_config
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.models import IARoIHead, ThermalSlowFast
-from slowfast_thermal.models.interaction import STRUCTURE_REGISTRY, convert_alphaction_names
+from slowfast_thermal.models.interaction import STRUCTURE_REGISTRY
 from slowfast_thermal.models.roi_head import interaction_lr_factors
 from tests.conftest import CONFIGS
 
@@ -141,27 +138,6 @@ def test_backward_reaches_every_parameter_and_finds_no_anomaly(structure, blocks
         head(make_features(), BOXES, OBJECTS, make_memory()).square().sum().backward()
     idle = {name for name, parameter in head.named_parameters() if not parameter.grad.abs().max() > 1e-12}
     assert all(name.endswith("key.bias") for name in idle), idle
-
-
-def test_the_main_configuration_has_a_place_for_every_tensor_of_alphactions_head():
-    shapes = json.loads((Path(__file__).parent / "alphaction_head_shapes.json").read_text())
-    cfg = load_config(
-        str(CONFIGS / "SLOWFAST_8x8_R101_DENSE_IA_OBJECTS.yaml"),
-        ["DATA.PATH_TO_DATA_DIR", ".", "NUM_GPUS", "0", "MODEL.NUM_CLASSES", "80"],
-    )
-    with torch.device("meta"):
-        head = IARoIHead.from_config(cfg)
-        released = {name: torch.empty(shape) for name, shape in shapes.items()}
-    prefix = "feature_extractor.ia_structure."
-    structure = {name.removeprefix(prefix): tensor for name, tensor in released.items() if name.startswith(prefix)}
-    converted = {f"structure.{name}": tensor.shape for name, tensor in convert_alphaction_names(structure).items()}
-    places = {"feature_extractor.fc": "hidden.fc", "predictor.cls_score": "projection"}
-    for theirs, ours in places.items():
-        converted |= {
-            name.replace(theirs, ours): tensor.shape for name, tensor in released.items() if name.startswith(theirs)
-        }
-    assert len(converted) == len(shapes)
-    assert converted == {name: tensor.shape for name, tensor in head.state_dict().items()}
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*_IA*.yaml")), ids=lambda path: path.stem)
