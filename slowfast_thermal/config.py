@@ -18,6 +18,7 @@ def add_thermal_config(cfg: CfgNode) -> None:
     """Adds the project's keys, each with its meaning and default, to PySlowFast's defaults."""
     _add_thermal_node(cfg)
     _add_interaction_node(cfg)
+    _add_speed_node(cfg)
     # How the fast pathway joins the slow one: a convolution with "norm", batch norm and ReLU (PySlowFast, PyTorchVideo),
     # with a "bias" (AlphAction), or the "conv" alone (MMAction2).
     cfg.SLOWFAST.LATERAL = "norm"
@@ -126,6 +127,26 @@ def _add_interaction_node(cfg: CfgNode) -> None:
     cfg.IA.LR_FACTOR = 10.0
     # and their biases at this multiple of that.
     cfg.IA.BIAS_LR_FACTOR = 2.0
+
+
+def _add_speed_node(cfg: CfgNode) -> None:
+    """What changes how fast a result comes and not, but for rounding, what it is. TRAIN.MIXED_PRECISION does too."""
+    cfg.SPEED = CfgNode()
+    # Keep the channels of a pixel together in memory, which 3D convolutions are fastest with.
+    cfg.SPEED.CHANNELS_LAST = True
+    # Let convolutions do the work of batch norms that are frozen, or in evaluation.
+    cfg.SPEED.FOLD_NORM = True
+    # Sum the stem's weights over the three equal input channels, where DATA.MEAN and DATA.STD are equal too.
+    cfg.SPEED.FOLD_CHANNELS = True
+    # Update all parameters of a group in one kernel.
+    cfg.SPEED.FUSED_OPTIMIZER = True
+    # Compile the backbone's stages with torch.compile, which takes minutes at the start.
+    cfg.SPEED.COMPILE = False
+    # Keep only the features between the backbone's stages for the backward pass and compute the rest again: less
+    # memory, a third more time. For MODEL.FROZEN_BN, as batch norm would count each batch twice.
+    cfg.SPEED.ACTIVATION_CHECKPOINTS = False
+    # Keep the recordings in the memory of the run's device and cut the clips there, without loader workers.
+    cfg.SPEED.RECORDINGS_ON_DEVICE = False
 
 
 def load_config(path: str, overrides: list[str]) -> CfgNode:
@@ -247,6 +268,11 @@ def _check_values(cfg: CfgNode) -> None:
     refuse_unless(cfg.SOLVER.EPOCH_ITERS >= 0, "SOLVER.EPOCH_ITERS", "give 0 or more")
     refuse_unless(cfg.DATA_LOADER.NUM_WORKERS >= 0, "DATA_LOADER.NUM_WORKERS", "give 0 or more")
 
+    refuse_unless(
+        cfg.MODEL.FROZEN_BN or not cfg.SPEED.ACTIVATION_CHECKPOINTS,
+        "SPEED.ACTIVATION_CHECKPOINTS",
+        "batch norm would count each batch twice, so set MODEL.FROZEN_BN True too",
+    )
     if cfg.IA.ENABLE:
         _check_interactions(cfg, refuse_unless)
 

@@ -152,8 +152,10 @@ def get_cfg() -> CfgNode:
 def build_model(cfg: CfgNode, device: torch.device) -> torch.nn.Module:
     """The model `cfg.MODEL.MODEL_NAME` of MODEL_REGISTRY on `device`, wrapped for data parallelism
     when there are several processes. (1.0's own function insists on CUDA, the checkout's wraps
-    only GPUs.) Its weights lie channels last in memory, which 3D convolutions are fastest with."""
-    model = MODEL_REGISTRY.get(cfg.MODEL.MODEL_NAME)(cfg).to(device, memory_format=torch.channels_last_3d)
+    only GPUs.)"""
+    model = MODEL_REGISTRY.get(cfg.MODEL.MODEL_NAME)(cfg).to(device)
+    if cfg.SPEED.CHANNELS_LAST:
+        model = model.to(memory_format=torch.channels_last_3d)
     if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
         model = torch.nn.parallel.DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
     return model
@@ -171,6 +173,8 @@ def construct_optimizer(
             by_factor.setdefault(lr_factors.get(parameter, 1.0), []).append(parameter)
         for factor, parameters in by_factor.items():
             groups.append({**group, "params": parameters, "layer_decay": group.get("layer_decay", 1.0) * factor})
+            if cfg.SPEED.FUSED_OPTIMIZER and "fused" in group:
+                groups[-1] |= {"fused": True, "foreach": False}
     optimizer.param_groups = groups
     return optimizer
 

@@ -1,117 +1,73 @@
 #!/usr/bin/env python3
-"""Measures this project beside a baseline in the same run.
+"""Measures this project beside a baseline in the same run; run it on an otherwise idle machine.
 
-    tools/benchmark.py head
-
-head: how long interactions take when a clip's memory is copied to each of its people, and when it is not. One clip
-of 25 people with 5 objects and a memory of 61 seconds of 5 people, through the serial structure P O M P O M at
-the size of AlphAction's released models; forward and backward in float32 on the CPU. Both ways use the same
-weights, and must give the same result and the same gradients.
+tools/benchmark.py data        clips a second from the loader, beside pictures prepared on the CPU
+tools/benchmark.py step        a training step of R101 8x8 with dense interactions, beside plain PySlowFast
+tools/benchmark.py inference   its inference, beside plain PySlowFast
+tools/benchmark.py head        interactions with a clip's memory shared by its people, beside copied to each
+tools/benchmark.py growth      how cost grows with clips, people, memory, input, keyframes and recordings
+tools/benchmark.py all         all of these
 """
 
 import argparse
-import platform
-import statistics
-import time
-from collections.abc import Callable
+import json
+import sys
+from pathlib import Path
 
 import torch
-from torch import Tensor
+from tabulate import tabulate
 
-from slowfast_thermal.models.interaction import InteractionStructure, SerialStructure
-from slowfast_thermal.models.interaction_blocks import InteractionBlock
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from slowfast_thermal.checkpoint.training_state import replacing
+from tools.benchmarks import data, growth, head, step
+from tools.benchmarks.common import environment
 
-PEOPLE, OBJECTS, SECONDS, PEOPLE_PER_SECOND = 25, 5, 61, 5
-DIM_PERSON, DIM_INNER = 2304, 1024
-
-
-def shared(structure: InteractionStructure, persons: Tensor, objects: Tensor, memory: Tensor) -> Tensor:
-    """The structure as it is: (people, channels)."""
-    clip_of = torch.zeros(PEOPLE + OBJECTS, dtype=torch.int64)
-    return structure(persons, clip_of[:PEOPLE], 1, objects, clip_of[:OBJECTS], memory)
+PARTS = ("data", "step", "inference", "head", "growth")
 
 
-def copied(structure: InteractionStructure, persons: Tensor, objects: Tensor, memory: Tensor) -> Tensor:
-    """The same with a copy of everything that can be attended to for each person, as AlphAction does."""
-
-    def copy(rows: Tensor) -> Tensor:
-        return rows.repeat(len(persons), 1, 1)
-
-    others = {
-        "person": copy(structure.reduce["person"](persons)),
-        "object": structure.reduce["object"](copy(objects)),
-        "memory": structure.reduce["memory"](copy(memory[0])),
-    }
-    people = structure.reduce_query(persons)
-    for block in structure.blocks.values():
-        people = _attend_to_copies(block, people, others[block.source])
-        others["person"] = copy(people)
-    return people
-
-
-def _attend_to_copies(block: InteractionBlock, people: Tensor, others: Tensor) -> Tensor:
-    """(R, C) people, (R, L, C) others -> (R, C)."""
-    key, value = block.key(others), block.value(others)
-    if block.seconds:
-        rows_per_second = others.shape[1] // block.seconds
-        key = key + block.key_position.repeat_interleave(rows_per_second, 0)
-        value = value + block.value_position.repeat_interleave(rows_per_second, 0)
-    scores = torch.einsum("rc,rlc->rl", block.query(people), key) / people.shape[1] ** 0.5
-    found = torch.einsum("rl,rlc->rc", scores.softmax(1), value)
-    return block.shortcut(people) + block.out(block.norm(found).relu())
-
-
-def measure(
-    compute: Callable[..., Tensor], structure: InteractionStructure, inputs: tuple[Tensor, ...], repeats: int
-) -> tuple[float, Tensor, dict[str, Tensor]]:
-    """Median seconds of forward and backward, the result, and the gradients by parameter name."""
-    times = []
-    for _ in range(repeats + 1):
-        structure.zero_grad()
-        start = time.perf_counter()
-        result = compute(structure, *inputs)
-        result.square().sum().backward()
-        times.append(time.perf_counter() - start)
-    gradients = {name: parameter.grad.clone() for name, parameter in structure.named_parameters()}
-    return statistics.median(times[1:]), result.detach(), gradients
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=[*PARTS, "all"], help="what to measure")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--data", default="", help="folder of recordings for part data (default: synthetic ones)")
+    parser.add_argument("--clips", type=int, help="of a step (default 4 on a GPU, 1 on a CPU)")
+    parser.add_argument("--repeats", type=int, default=5, help="of which the median is taken (default 5)")
+    parser.add_argument("--threads", type=int, help="of the CPU (default: one a core)")
+    parser.add_argument("--output", type=Path, help="folder for the results as JSON, and for the plots of part growth")
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["head"], help="what to measure")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1, help="more only on idle cores: waiting hides the difference")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
-
-    structure = SerialStructure(
-        list("POMPOM"),
-        dim_person=DIM_PERSON,
-        dim_inner=DIM_INNER,
-        dim_out=DIM_PERSON,
-        max_persons=PEOPLE,
-        max_objects=OBJECTS,
-        max_per_second=PEOPLE_PER_SECOND,
-        window=(SECONDS // 2, SECONDS // 2),
-        zero_init=False,
-    )
-    inputs = (
-        torch.randn(PEOPLE, DIM_PERSON),
-        torch.randn(OBJECTS, DIM_PERSON),
-        torch.randn(1, SECONDS * PEOPLE_PER_SECOND, DIM_PERSON),
-    )
-    time_copied, result_copied, gradients_copied = measure(copied, structure, inputs, args.repeats)
-    time_shared, result_shared, gradients_shared = measure(shared, structure, inputs, args.repeats)
-    torch.testing.assert_close(result_shared, result_copied, rtol=1e-4, atol=1e-5)
-    for name, gradient in gradients_shared.items():
-        scale = gradients_copied[name].abs().max().item()
-        torch.testing.assert_close(gradient, gradients_copied[name], rtol=0, atol=1e-4 * scale + 1e-6, msg=name)
-
-    print(f"torch {torch.__version__}, {platform.machine()}, {args.threads} threads, median of {args.repeats}")
-    print(f"memory copied to each person: {time_copied * 1e3:7.0f} ms")
-    print(f"memory shared by the clip:    {time_shared * 1e3:7.0f} ms")
-    print(f"ratio: {time_copied / time_shared:.1f}")
+    args = parse_args()
+    device = torch.device(args.device)
+    clips = args.clips or (4 if device.type == "cuda" else 1)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    results: dict[str, object] = {"environment": environment(device)}
+    print(tabulate(results["environment"].items(), tablefmt="plain", disable_numparse=True))
+    # The data part binds the process to one core, so it comes last.
+    for part in sorted(PARTS if args.part == "all" else [args.part], key="data".__eq__):
+        if part in ("step", "inference"):
+            results[part] = step.measure(part, clips, args.repeats, device)
+        elif part == "growth":
+            results[part] = growth.measure(args.repeats, device)
+        elif part == "head":
+            results[part] = head.measure(args.repeats, device)
+        else:
+            results[part] = data.measure(args.data, args.repeats, device)
+        print(f"\n{part}")
+        for name, value in results[part].items():
+            if isinstance(value, list):
+                print(f"\n{name}\n{tabulate(value, headers='keys', floatfmt='.3g')}")
+            else:
+                print(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
+    if args.output:
+        args.output.mkdir(parents=True, exist_ok=True)
+        name = f"benchmark_{args.part}_{device.type}"
+        with replacing(args.output / f"{name}.json") as temporary:
+            Path(temporary).write_text(json.dumps(results, indent=2) + "\n")
+        if "growth" in results:
+            growth.plot(results["growth"], args.output / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -35,12 +35,12 @@ class Augmentation:
         return int(shift), int(rng.integers(slow_stride)) if self.slow_jitter else 0
 
     def __call__(
-        self, frames: np.ndarray, boxes: np.ndarray, objects: np.ndarray, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self, frames: torch.Tensor, boxes: np.ndarray, objects: np.ndarray, rng: np.random.Generator
+    ) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
         """Changes a clip and its boxes alike.
 
         Args:
-            frames: (K, H, W) float32 degrees Celsius.
+            frames: (K, H, W) float32 degrees Celsius, on any device; may be changed in place.
             boxes: (R, 4) float32, of people.
             objects: (Q, 4) float32.
             rng: makes every choice; objects change none of them.
@@ -51,13 +51,13 @@ class Augmentation:
         if self.temperature_gain:
             gain = 1 + rng.uniform(-self.temperature_gain, self.temperature_gain)
             mean = frames.mean()
-            frames = (frames - mean) * np.float32(gain) + mean
+            frames = frames.sub_(mean).mul_(gain).add_(mean)
         if self.temperature_offset:
-            frames = frames + np.float32(rng.uniform(-self.temperature_offset, self.temperature_offset))
+            frames = frames.add_(rng.uniform(-self.temperature_offset, self.temperature_offset))
         if self.crop:
             frames, boxes, objects = _random_crop(frames, boxes, objects, self.crop, rng)
         if self.flip and rng.random() < 0.5:
-            frames = frames[..., ::-1]
+            frames = frames.flip(-1)
             boxes, objects = _mirror(boxes), _mirror(objects)
         if self.box_jitter:
             boxes = _jitter_boxes(boxes, self.box_jitter, rng)
@@ -69,8 +69,8 @@ def _mirror(boxes: np.ndarray) -> np.ndarray:
 
 
 def _random_crop(
-    frames: np.ndarray, boxes: np.ndarray, objects: np.ndarray, largest_cut: float, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    frames: torch.Tensor, boxes: np.ndarray, objects: np.ndarray, largest_cut: float, rng: np.random.Generator
+) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
     """Cuts out a window of the image's shape and scales it up to the full size."""
     height, width = frames.shape[1:]
     kept = 1 - rng.uniform(0, largest_cut)
@@ -90,9 +90,9 @@ def _random_crop(
     if not visible.all():
         return frames, boxes, objects
     moved_objects, visible = move(objects)
-    window = torch.from_numpy(np.ascontiguousarray(frames[:, top : top + crop_height, left : left + crop_width]))
-    resized = F.interpolate(window[None], size=(height, width), mode="bilinear", align_corners=False)[0]
-    return resized.numpy(), moved_boxes, moved_objects[visible]
+    window = frames[None, :, top : top + crop_height, left : left + crop_width]
+    resized = F.interpolate(window, size=(height, width), mode="bilinear", align_corners=False)[0]
+    return resized, moved_boxes, moved_objects[visible]
 
 
 def _areas(boxes: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import torch
 
 from slowfast_thermal.errors import InputError
 
@@ -82,24 +83,26 @@ class Recording:
         # HDF5 handles do not cross processes, and each process fills a cache of its own.
         return {**self.__dict__, "_file": None, "_filled": None}
 
-    def cache(self) -> None:
-        """Decodes the whole recording into memory; from then on a read is a slice."""
-        self._filled = self._read_window(0, self.num_frames)
+    def cache(self, device: torch.device) -> None:
+        """Decodes the whole recording into the device's memory; from then on a read is a slice."""
+        self._filled = torch.from_numpy(self._read_window(0, self.num_frames)).to(device)
         self.close()
 
-    def read(self, indices: np.ndarray) -> np.ndarray:
+    def read(self, indices: np.ndarray) -> torch.Tensor:
         """The frames at `indices` (K,), in any order.
 
         Indices outside the recording repeat its first or last frame.
 
         Returns:
-            (K, H, W) float32 degrees Celsius without dead pixels.
+            (K, H, W) float32 degrees Celsius without dead pixels, where the recording is cached, else on the CPU; a
+            copy, which the caller may change.
         """
         indices = np.clip(indices, 0, self.num_frames - 1)
         if self._filled is not None:
-            return self._filled[indices]
+            places = torch.from_numpy(indices).to(self._filled.device, non_blocking=True)
+            return self._filled.index_select(0, places)
         start = indices.min()
-        return self._read_window(start, indices.max() + 1)[indices - start]
+        return torch.from_numpy(self._read_window(start, indices.max() + 1)[indices - start])
 
     def _read_raw(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Frames [start, stop) as stored, and which pixels have a reading."""
@@ -164,11 +167,13 @@ class RecordingCache:
     Args:
         recordings: the recordings.
         max_bytes: memory for decoded recordings.
+        device: whose memory it is.
     """
 
-    def __init__(self, recordings: list[Recording], max_bytes: int):
+    def __init__(self, recordings: list[Recording], max_bytes: int, device: torch.device = torch.device("cpu")):
         self._recordings = {recording.name: recording for recording in recordings}
         self._max_bytes = max_bytes
+        self._device = device
         self._cached = set()
         self.nbytes = 0
 
@@ -178,7 +183,7 @@ class RecordingCache:
     def __getitem__(self, name: str) -> Recording:
         recording = self._recordings[name]
         if name not in self._cached and self.nbytes + recording.nbytes <= self._max_bytes:
-            recording.cache()
+            recording.cache(self._device)
             self._cached.add(name)
             self.nbytes += recording.nbytes
         return recording

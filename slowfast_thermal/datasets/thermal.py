@@ -62,6 +62,8 @@ class Thermal(torch.utils.data.Dataset):
             )
         self.recordings = sorted({keyframe.recording for keyframe in self.keyframes})
         self._place = {name: place for place, name in enumerate(self.recordings)}
+        on_device = cfg.SPEED.RECORDINGS_ON_DEVICE and cfg.NUM_GPUS
+        self._device = torch.device("cuda", torch.cuda.current_device()) if on_device else torch.device("cpu")
         self._open_recordings(root / node.FRAMES_DIR, cfg)
 
         boxes = [keyframe.boxes for keyframe in self.keyframes]
@@ -114,8 +116,8 @@ class Thermal(torch.utils.data.Dataset):
                     f"Image '{keyframe.image_id}' has frame_idx {keyframe.frame_index}, but {recording.path} holds "
                     f"frames 0 to {recording.num_frames - 1}: correct the annotation."
                 )
-        max_bytes = int(node.CACHE_GIB * 2**30 / max(cfg.DATA_LOADER.NUM_WORKERS, 1))
-        self._cache = RecordingCache(list(recordings.values()), max_bytes)
+        caches = 1 if cfg.SPEED.RECORDINGS_ON_DEVICE else max(cfg.DATA_LOADER.NUM_WORKERS, 1)
+        self._cache = RecordingCache(list(recordings.values()), int(node.CACHE_GIB * 2**30 / caches), self._device)
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -127,7 +129,7 @@ class Thermal(torch.utils.data.Dataset):
     def keyframe_picture(self, index: int) -> np.ndarray:
         """(H, W) float32 degrees Celsius of the keyframe of sample `index`."""
         keyframe = self.keyframe(index)
-        return self._cache[keyframe.recording].read(np.array([keyframe.frame_index]))[0]
+        return self._cache[keyframe.recording].read(np.array([keyframe.frame_index]))[0].cpu().numpy()
 
     def __getitem__(self, key: int | tuple[int, int]) -> tuple:
         """One clip with its people.
@@ -137,7 +139,8 @@ class Thermal(torch.utils.data.Dataset):
 
         Returns:
             PySlowFast's tuple of
-            inputs: [slow, fast] float32 tensors (1, T, H, W), temperatures scaled to [0, 1];
+            inputs: [slow, fast] float32 tensors (1, T, H, W), temperatures scaled to [0, 1], on the CPU, or on the
+            run's device for SPEED.RECORDINGS_ON_DEVICE;
             labels: (R, C) float32, 1 for a person's actions;
             index: of the sample;
             extra: "boxes" (R, 4) in pixels of the network's input, "ori_boxes" (R, 4) divided by the image
@@ -159,8 +162,7 @@ class Thermal(torch.utils.data.Dataset):
             frames, boxes, objects = self._augmentation(frames, boxes, objects, rng)
 
         low, high = self._window
-        frames = (np.clip(frames, low, high) - np.float32(low)) / np.float32(high - low)
-        clip = torch.from_numpy(np.ascontiguousarray(frames))[None]
+        clip = frames.to(self._device).clamp_(low, high).sub_(low).div_(high - low)[None]
         extra = {
             "boxes": self._to_input_pixels(boxes, self._enlarge),
             "ori_boxes": ori_boxes,

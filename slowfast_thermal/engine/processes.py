@@ -44,6 +44,9 @@ def remember(
         device: where the processes exchange tensors.
         loss: of this process's training step.
     """
-    mean_loss = torch.cat(gather_rows(loss.detach().view(1), device)).mean().item()
-    for people in zip(*(gather_rows(rows, device) for rows in (metadata, clips, features))):
-        memory.update(*people, mean_loss)
+    if du.get_world_size() == 1:
+        memory.update(metadata, clips, features, loss)
+        return
+    mean_loss = torch.cat(gather_rows(loss.detach().view(1), device)).mean()
+    for metadata, clips, features in zip(*(gather_rows(rows, device) for rows in (metadata, clips, features))):
+        memory.update(metadata.cpu(), clips.cpu(), features, mean_loss)

@@ -85,18 +85,20 @@ def _score_interactions(network: ThermalSlowFast, batches: Iterator, dataset: Th
         inputs, boxes, objects = to_device(inputs, extra["boxes"], object_boxes(extra["objects"]), device=device)
         with autocast(cfg, device):
             pooled = network.head.pool(network.features(inputs), boxes, objects)
-        pooled_batches.append((pooled.to(torch.device("cpu")), index, extra))
+        pooled_batches.append((pooled, index, extra))
 
     memory = network.new_memory(dataset.recordings)
     if memory:
         people = [
-            (extra["metadata"], index[pooled.person_clips], pooled.persons) for pooled, index, extra in pooled_batches
+            (extra["metadata"], index[extra["boxes"][:, 0].long()], pooled.persons)
+            for pooled, index, extra in pooled_batches
         ]
         remember(memory, *map(torch.cat, zip(*people)), device)
     for pooled, _, extra in pooled_batches:
-        others = memory.read(extra["metadata"], pooled.person_clips, pooled.num_clips).to(device) if memory else None
+        clips = extra["boxes"][:, 0].long()
+        others = memory.read(extra["metadata"], clips, pooled.num_clips) if memory else None
         with autocast(cfg, device):
-            scores = network.head.classify(pooled.to(device), others)
+            scores = network.head.classify(pooled, others)
         yield scores, extra["ori_boxes"], extra["metadata"]
 
 

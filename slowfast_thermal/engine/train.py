@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -33,6 +34,15 @@ from slowfast_thermal.models.roi_head import interaction_lr_factors
 from slowfast_thermal.pyslowfast import distributed as du
 
 logger = logging.getLogger(__name__)
+
+
+class _Step(NamedTuple):
+    """One iteration whose loss has not been read from the device yet: `index` of its samples and learning `rate`."""
+
+    iteration: int
+    index: torch.Tensor
+    loss: torch.Tensor
+    rate: float
 
 
 def train(cfg) -> None:
@@ -108,6 +118,7 @@ def _train_epoch(
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
     first, started = progress.iteration, time.monotonic()
+    steps: list[_Step] = []
     meter.reset()
     meter.iter_tic()
     for progress.iteration, batch in enumerate(loader, start=first):
@@ -122,8 +133,6 @@ def _train_epoch(
             result = state.model(inputs, boxes, **others)
         logits, pooled = result if cfg.IA.ENABLE else (result, None)
         loss = loss_function(logits, labels)
-        loss_value = loss.item()
-        _check_finite(loss_value, progress, index, loader.dataset)
         optimizer.zero_grad()
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
@@ -136,11 +145,12 @@ def _train_epoch(
         if state.memory:
             remember(state.memory, extra["metadata"], extra["boxes"][:, 0].long(), pooled, device, loss)
 
+        steps.append(_Step(progress.iteration, index, loss.detach(), rate))
         meter.iter_toc()
-        meter.update_stats(None, None, None, loss_value, rate)
-        meter.log_iter_stats(progress.epoch, progress.iteration)
         done = progress.iteration + 1
         if done % cfg.LOG_PERIOD == 0 or done == epoch_iters:
+            _read_losses(steps, meter, progress, loader.dataset)
+            meter.log_iter_stats(progress.epoch, progress.iteration)
             per_iter = (time.monotonic() - started) / (done - first)
             remaining = (cfg.SOLVER.MAX_EPOCH - progress.epoch) * epoch_iters - done
             logger.info(
@@ -158,18 +168,23 @@ def _others(state: TrainingState, extra: dict, device: torch.device) -> dict:
     others = {"objects": object_boxes(extra["objects"]).to(device), "return_pooled": True}
     if state.memory:
         clips = extra["boxes"][:, 0].long()
-        others["memory"] = state.memory.read(extra["metadata"], clips, len(extra["objects"])).to(device)
+        others["memory"] = state.memory.read(extra["metadata"], clips, len(extra["objects"]))
     return others
 
 
-def _check_finite(loss: float, progress: Progress, index: torch.Tensor, dataset: Thermal) -> None:
-    if not math.isfinite(loss):
-        clips = ", ".join(dataset.keyframe(i).image_id for i in index.tolist())
-        raise InputError(
-            f"The loss is {loss} in epoch {progress.epoch + 1}, iteration {progress.iteration + 1}, on the clips {clips}: "
-            "lower SOLVER.BASE_LR, raise SOLVER.WARMUP_EPOCHS, set SOLVER.CLIP_GRAD_L2NORM 1.0, or set "
-            "TRAIN.MIXED_PRECISION False; the last checkpoint is kept, and the same command resumes from it."
-        )
+def _read_losses(steps: list[_Step], meter: pyslowfast.AVAMeter, progress: Progress, dataset: Thermal) -> None:
+    """Takes the losses of the steps since the last call into the meter; here the loop waits for the device."""
+    losses = torch.stack([step.loss for step in steps]).tolist()
+    for step, loss in zip(steps, losses):
+        if not math.isfinite(loss):
+            clips = ", ".join(dataset.keyframe(i).image_id for i in step.index.tolist())
+            raise InputError(
+                f"The loss is {loss} in epoch {progress.epoch + 1}, iteration {step.iteration + 1}, on the clips {clips}: "
+                "lower SOLVER.BASE_LR, raise SOLVER.WARMUP_EPOCHS, set SOLVER.CLIP_GRAD_L2NORM 1.0, or set "
+                "TRAIN.MIXED_PRECISION False; the last checkpoint is kept, and the same command resumes from it."
+            )
+        meter.update_stats(None, None, None, loss, step.rate)
+    steps.clear()
 
 
 def _validate(state: TrainingState, loader: DataLoader, board: TrainingBoard | None, cfg) -> None:

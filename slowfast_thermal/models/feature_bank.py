@@ -19,14 +19,14 @@ from slowfast_thermal.models.interaction import InteractionStructure
 class _Keyframe(NamedTuple):
     features: Tensor
     """(people, D)."""
-    loss: float
-    """Training loss of the step that stored them."""
+    loss: Tensor
+    """(), training loss of the step that stored them."""
 
 
 class FeatureBank:
     """Remembers the people of keyframes; a keyframe that comes again takes the place of its earlier self.
 
-    It lies in the memory of the CPU and holds one split: training and evaluation have banks of their own.
+    It holds one split: training and evaluation have banks of their own.
 
     Args:
         recordings: names; `metadata` holds places in this list.
@@ -35,42 +35,52 @@ class FeatureBank:
         dim: D.
         penalty: scale what is read by the ratio of the loss when it was stored and the last one, the smaller
             by the larger: features of a network that has changed since count for less.
+        device: where it lies. What is given and read there needs no waiting for the device.
     """
 
     def __init__(
-        self, recordings: list[str], window: tuple[int, int], max_per_second: int, dim: int, penalty: bool = False
+        self,
+        recordings: list[str],
+        window: tuple[int, int],
+        max_per_second: int,
+        dim: int,
+        penalty: bool = False,
+        device: torch.device = torch.device("cpu"),
     ) -> None:
         self._recordings = list(recordings)
         self._before, self._after = window
         self._max_per_second = max_per_second
         self._dim = dim
         self._penalty = penalty
-        self._last_loss = 0.0
+        self._device = device
+        self._last_loss = torch.zeros((), device=device)
         self._seconds: dict[tuple[int, int], dict[int, _Keyframe]] = {}
 
     @classmethod
     def for_structure(
         cls, structure: InteractionStructure, recordings: list[str], penalty: bool = False
     ) -> "FeatureBank":
-        """A bank whose windows this structure reads."""
+        """A bank whose windows this structure reads, on its device."""
         _, max_per_second, dim = structure.memory_shape
-        return cls(recordings, structure.window, max_per_second, dim, penalty)
+        device = structure.reduce_query.weight.device
+        return cls(recordings, structure.window, max_per_second, dim, penalty, device)
 
-    def update(self, metadata: Tensor, clips: Tensor, features: Tensor, loss: float = 0.0) -> None:
+    def update(self, metadata: Tensor, clips: Tensor, features: Tensor, loss: Tensor = torch.zeros(())) -> None:
         """Remembers people.
 
         Args:
-            metadata: (R, 2) int64, place of the recording and timestamp in milliseconds.
-            clips: (R,) int64, the clip of each person; a batch may hold a keyframe twice.
+            metadata: (R, 2) int64 on the CPU, place of the recording and timestamp in milliseconds.
+            clips: (R,) int64 on the CPU, the clip of each person; a batch may hold a keyframe twice.
             features: (R, D).
-            loss: of the training step.
+            loss: (), of the training step.
         """
         order = clips.argsort(stable=True)
         sizes = clips[order].unique_consecutive(return_counts=True)[1].tolist()
-        features = features.detach().float()[order].cpu()
-        for keyframes, rows in zip(metadata[order].cpu().split(sizes), features.split(sizes)):
-            self._store(*keyframes[0].tolist(), _Keyframe(rows.clone(), loss))
-        self._last_loss = loss
+        features = features.detach().to(self._device, torch.float32)
+        features = features[order.to(self._device, non_blocking=True)]
+        self._last_loss = loss.detach().to(self._device, torch.float32)
+        for keyframes, rows in zip(metadata[order].split(sizes), features.split(sizes)):
+            self._store(*keyframes[0].tolist(), _Keyframe(rows.clone(), self._last_loss))
 
     def _store(self, place: int, timestamp: int, keyframe: _Keyframe) -> None:
         self._seconds.setdefault((place, timestamp // 1000), {})[timestamp] = keyframe
@@ -80,16 +90,17 @@ class FeatureBank:
 
         Args:
             metadata: (R, 2) int64, as `update` takes it.
-            clips: (R,) int64, the clip of each person.
+            clips: (R,) int64 on the CPU, the clip of each person.
             num_clips: N; each clip has a person.
 
         Returns:
-            (N, S, M, D) float32: the first M people of each second, its keyframes in the order of time, zero
+            (N, S, M, D) float32 on the bank's device: the first M people of each second, its keyframes in the order of time, zero
             rows for no one. A keyframe's own second is empty.
         """
         keyframes = metadata.new_zeros(num_clips, 2)
         keyframes[clips] = metadata
-        memory = torch.zeros(num_clips, self._before + 1 + self._after, self._max_per_second, self._dim)
+        seconds = self._before + 1 + self._after
+        memory = torch.zeros(num_clips, seconds, self._max_per_second, self._dim, device=self._device)
         for clip, (place, timestamp) in enumerate(keyframes.tolist()):
             now = timestamp // 1000
             for slot, second in enumerate(range(now - self._before, now + self._after + 1)):
@@ -101,8 +112,10 @@ class FeatureBank:
         return memory
 
     def _weighted(self, keyframe: _Keyframe) -> Tensor:
-        smaller, larger = sorted([keyframe.loss, self._last_loss])
-        return keyframe.features * (smaller / larger) if self._penalty and larger > 0 else keyframe.features
+        if not self._penalty:
+            return keyframe.features
+        smaller, larger = torch.minimum(keyframe.loss, self._last_loss), torch.maximum(keyframe.loss, self._last_loss)
+        return keyframe.features * torch.where(larger > 0, smaller / larger, 1.0)
 
     def state_dict(self) -> dict:
         """Everything remembered, as tensors, numbers and names."""
@@ -116,18 +129,19 @@ class FeatureBank:
             "recordings": list(self._recordings),
             "keyframes": torch.tensor([[place, timestamp] for place, timestamp, _ in stored], dtype=torch.int64),
             "num_persons": [len(keyframe.features) for keyframe in keyframes],
-            "features": torch.cat([torch.zeros(0, self._dim), *(keyframe.features for keyframe in keyframes)]),
-            "losses": [keyframe.loss for keyframe in keyframes],
-            "last_loss": self._last_loss,
+            "features": torch.cat([torch.zeros(0, self._dim), *(keyframe.features.cpu() for keyframe in keyframes)]),
+            "losses": [keyframe.loss.item() for keyframe in keyframes],
+            "last_loss": self._last_loss.item(),
         }
 
     def load_state_dict(self, state: dict) -> None:
         """Remembers what `state_dict` gave, and nothing else; recordings that it lacks are forgotten."""
         places = {name: place for place, name in enumerate(self._recordings)}
         self._seconds = {}
-        self._last_loss = state["last_loss"]
-        features = state["features"].split(state["num_persons"])
-        for (place, timestamp), rows, loss in zip(state["keyframes"].tolist(), features, state["losses"]):
+        self._last_loss = torch.tensor(state["last_loss"], device=self._device)
+        features = state["features"].to(self._device).split(state["num_persons"])
+        losses = torch.tensor(state["losses"], device=self._device)
+        for (place, timestamp), rows, loss in zip(state["keyframes"].tolist(), features, losses):
             name = state["recordings"][place]
             if name in places:
                 self._store(places[name], timestamp, _Keyframe(rows, loss))

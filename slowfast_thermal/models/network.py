@@ -2,8 +2,10 @@
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from slowfast_thermal.models.feature_bank import FeatureBank
+from slowfast_thermal.models.folding import fold_channels, fold_norms
 from slowfast_thermal.models.input_layer import ThermalInput
 from slowfast_thermal.models.roi_head import IARoIHead
 from slowfast_thermal.pyslowfast import MODEL_REGISTRY, SlowFast
@@ -61,7 +63,14 @@ class ThermalSlowFast(SlowFast):
 
     def __init__(self, cfg):
         super().__init__(cfg)
-        self.input_layer = ThermalInput(cfg.THERMAL.INPUT_SIZE, cfg.DATA.MEAN, cfg.DATA.STD)
+        mean, std = cfg.DATA.MEAN, cfg.DATA.STD
+        if cfg.SPEED.FOLD_NORM:
+            fold_norms(self)
+        if cfg.SPEED.FOLD_CHANNELS and len(set(mean)) == len(set(std)) == 1:
+            mean, std = mean[:1], std[:1]
+            fold_channels(self.s1.pathway0_stem)
+            fold_channels(self.s1.pathway1_stem)
+        self.input_layer = ThermalInput(cfg.THERMAL.INPUT_SIZE, mean, std, cfg.SPEED.CHANNELS_LAST)
         if cfg.SLOWFAST.LATERAL != "norm":
             for name in ("s1_fuse", "s2_fuse", "s3_fuse", "s4_fuse"):
                 setattr(self, name, LateralConvolution(getattr(self, name), bias=cfg.SLOWFAST.LATERAL == "bias"))
@@ -70,6 +79,10 @@ class ThermalSlowFast(SlowFast):
         if cfg.IA.ENABLE:
             self.head = IARoIHead.from_config(cfg)
         self.head.act = ScoresInEvaluation(multi_label=cfg.MODEL.LOSS_FUNC == "bce")
+        self._checkpoints = cfg.SPEED.ACTIVATION_CHECKPOINTS
+        if cfg.SPEED.COMPILE:
+            for stage in (self.s1, self.s2, self.s3, self.s4, self.s5):
+                stage.compile()
 
     def new_memory(self, recordings: list[str], penalty: bool = False) -> FeatureBank | None:
         """An empty bank for the people of one split; None for a head that remembers nothing."""
@@ -84,11 +97,18 @@ class ThermalSlowFast(SlowFast):
         """
         x = self.input_layer(inputs)
         for stage in (self.s1, self.s1_fuse, self.s2, self.s2_fuse):
-            x = stage(x)
+            x = self._run(stage, x)
         x = [pool(pathway) for pool, pathway in zip((self.pathway0_pool, self.pathway1_pool), x)]
         for stage in (self.s3, self.s3_fuse, self.s4, self.s4_fuse, self.s5):
-            x = stage(x)
+            x = self._run(stage, x)
         return [pathway.float() for pathway in x]
+
+    def _run(self, stage: nn.Module, pathways: list[torch.Tensor]) -> list[torch.Tensor]:
+        """A stage's result; with activation checkpoints its inside is computed again in the backward pass."""
+        if not (self._checkpoints and self.training):
+            return stage(pathways)
+        # A stage replaces the entries of the list that it is given.
+        return checkpoint(lambda *x: stage(list(x)), *pathways, use_reentrant=False)
 
     def forward(self, inputs: list[torch.Tensor], bboxes: torch.Tensor, **others: object) -> torch.Tensor:
         """Classifies the people of N clips.

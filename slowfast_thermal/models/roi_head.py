@@ -34,10 +34,6 @@ class Pooled(NamedTuple):
     object_clips: Tensor
     """(Q,) int64."""
 
-    def to(self, device: torch.device) -> "Pooled":
-        """The same on another device."""
-        return Pooled(*(part.to(device) if isinstance(part, Tensor) else part for part in self))
-
 
 class IARoIHead(ResNetRoIHead):
     """Classifies people by their own features and by what an interaction structure adds to them.

@@ -22,6 +22,7 @@ from slowfast_thermal.checkpoint.variants import describe_backbone
 from slowfast_thermal.config import load_config
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.models import ThermalSlowFast
+from slowfast_thermal.models.input_layer import ThermalInput
 from tests.checkpoint import golden_weights
 from tests.conftest import CONFIGS
 
@@ -79,6 +80,11 @@ def make_clip(cfg):
     torch.manual_seed(1)
     frames = (cfg.DATA.NUM_FRAMES // cfg.SLOWFAST.ALPHA, cfg.DATA.NUM_FRAMES)
     return [torch.rand(1, 1, count, 20, 30) for count in frames]
+
+
+def as_pictures(clip, cfg):
+    """The pathways with three channels, as other networks take them."""
+    return ThermalInput(cfg.THERMAL.INPUT_SIZE, cfg.DATA.MEAN, cfg.DATA.STD)(clip)
 
 
 BOXES = torch.tensor([[0, 3.0, 5, 60, 60], [0, 40, 10, 95, 50]])
@@ -149,7 +155,7 @@ def test_pytorchvideos_classification_network(tmp_path, depth):
     clip = make_clip(cfg)
     with torch.inference_mode():
         features = ours.features(clip)
-        expected = ours.input_layer(clip)
+        expected = as_pictures(clip, cfg)
         for block in theirs.blocks[:5]:
             expected = block(expected)
         scores = ours.head.projection(torch.cat([pathway.mean((2, 3, 4)) for pathway in features], 1))
@@ -187,7 +193,7 @@ def test_pytorchvideos_detection_network(tmp_path, depth):
     clip = make_clip(cfg)
     with torch.inference_mode():
         scores = ours(clip, BOXES)
-        expected = theirs(ours.input_layer(clip), BOXES)
+        expected = theirs(as_pictures(clip, cfg), BOXES)
     assert expected.std() > 0.1
     torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-4)
 
@@ -240,7 +246,7 @@ def test_mmaction2s_backbone(tmp_path, depth):
     with torch.inference_mode():
         features = ours.features(clip)
         # Theirs takes the frames of both pathways from one clip, so its forward is followed pathway by pathway.
-        slow, fast = ours.input_layer(clip)
+        slow, fast = as_pictures(clip, cfg)
         paths = theirs.slow_path, theirs.fast_path
         slow, fast = paths[0].conv1(slow), paths[1].conv1(fast)
         slow, fast = paths[0].maxpool(slow), paths[1].maxpool(fast)

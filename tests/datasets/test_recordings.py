@@ -3,6 +3,7 @@ import pickle
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from slowfast_thermal.datasets.recordings import Recording, RecordingCache
 from slowfast_thermal.errors import InputError
@@ -50,7 +51,7 @@ def damaged_frames():
 
 def test_dead_pixels_take_the_last_reading_else_the_next_else_the_fill_value(tmp_path, damaged_frames):
     recording = open_recording(write(tmp_path / "a.h5", damaged_frames))
-    recording.cache()
+    recording.cache(torch.device("cpu"))
     np.testing.assert_array_equal(recording.read(np.arange(200)), filled_pixel_by_pixel(damaged_frames))
 
 

@@ -17,7 +17,7 @@ def store(bank, recording, timestamp, *people, loss=1.0):
     """Stores a keyframe whose people have features of one repeated number."""
     features = torch.tensor(people).view(-1, 1).expand(-1, DIM)
     metadata = torch.tensor([[recording, timestamp]] * len(people))
-    bank.update(metadata, torch.zeros(len(people), dtype=torch.int64), features, loss)
+    bank.update(metadata, torch.zeros(len(people), dtype=torch.int64), features, torch.tensor(loss))
 
 
 def around(bank, recording, timestamp):
