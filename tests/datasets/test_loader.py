@@ -1,6 +1,9 @@
 from collections import Counter
 
-from slowfast_thermal.datasets.loader import StreamSampler
+import torch
+
+from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.datasets.loader import StreamSampler, construct_train_loader
 
 
 def stream(epochs, rank=0, world_size=1, num_samples=10, batch_size=4, epoch_iters=3, seed=0, start=0):
@@ -39,3 +42,15 @@ def test_another_seed_gives_another_order():
 
 def test_an_epoch_may_be_longer_than_a_pass():
     assert len(stream(epochs=1, num_samples=5, epoch_iters=9)) == 36
+
+
+def test_recordings_on_the_device_need_no_workers_and_give_the_same_clips(synthetic_data, small_config):
+    batches = []
+    for on_device in (False, True):
+        settings = ("SPEED.RECORDINGS_ON_DEVICE", on_device, "DATA_LOADER.NUM_WORKERS", 2, "THERMAL.AUG.CROP", 0.3)
+        cfg = small_config(synthetic_data, *settings)
+        loader = construct_train_loader(cfg, Thermal(cfg, "train"), 0, 1)
+        assert loader.num_workers == (0 if on_device else 2)
+        batches.append(next(iter(loader)))
+    for ours, theirs in zip(batches[0][0], batches[1][0]):
+        assert torch.equal(ours, theirs)

@@ -121,3 +121,12 @@ def test_activation_checkpoints_change_neither_result_nor_gradient():
     gradients = dict(whole.named_parameters())
     for name, parameter in saving.named_parameters():
         torch.testing.assert_close(parameter.grad, gradients[name].grad)
+
+
+@pytest.mark.slow
+def test_the_compiled_network_computes_what_the_plain_one_computes():
+    plain = randomise(ThermalSlowFast(config()))
+    compiled = ThermalSlowFast(config(SPEED__COMPILE=True)).eval()
+    compiled.load_state_dict(plain.state_dict())
+    with torch.inference_mode():
+        torch.testing.assert_close(compiled(clip(config()), BOXES), plain(clip(config()), BOXES), rtol=1e-4, atol=1e-5)
