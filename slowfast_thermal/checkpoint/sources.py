@@ -90,11 +90,11 @@ _PATHWAYS = {"slow": 0, "fast": 1}
 _LETTERS = {"1": "a", "2": "b", "3": "c"}
 
 
-def _alphaction_unit(match: re.Match) -> str:
+def _residual_unit(match: re.Match) -> str:
+    """From pathway, stage, block, unit (conv1 to conv3, or another name for the shortcut), conv or bn, and the rest."""
     pathway, stage, block, unit, kind, rest = match.groups()
-    place = f"s{int(stage) + 1}.pathway{_PATHWAYS[pathway]}_res{block}"
-    branch = "branch1" if unit == "shortcut" else f"branch2.{_LETTERS[unit[-1]]}"
-    return f"{place}.{branch}{'_bn' if kind == 'bn' else ''}.{rest}"
+    branch = f"branch2.{_LETTERS[unit[-1]]}" if unit.startswith("conv") else "branch1"
+    return f"s{int(stage) + 1}.pathway{_PATHWAYS[pathway]}_res{block}.{branch}{'_bn' if kind == 'bn' else ''}.{rest}"
 
 
 _HEAD = r"roi_heads\.action\.feature_extractor\."
@@ -105,7 +105,7 @@ _ALPHACTION = _renamer(
     ),
     (
         r"backbone\.(slow|fast)\.res_nl(\d)\.res_(\d+)\.(?:btnk\.)?(conv[123]|shortcut)\.(conv|bn)\.(\w+)",
-        _alphaction_unit,
+        _residual_unit,
     ),
     (r"backbone\.fast\.Tconv(\d)\.conv\.(\w+)", r"s\1_fuse.conv_f2s.\2"),
     (_HEAD + r"ia_structure\.person_dim_reduce\.(\w+)", r"head.structure.reduce_query.\1"),
@@ -146,13 +146,6 @@ _PYTORCHVIDEO = _renamer(
 )
 
 
-def _mmaction_unit(match: re.Match) -> str:
-    pathway, stage, block, unit, kind, rest = match.groups()
-    branch = "branch1" if unit == "downsample" else f"branch2.{_LETTERS[unit[-1]]}"
-    place = f"s{int(stage) + 1}.pathway{_PATHWAYS[pathway]}_res{block}"
-    return f"{place}.{branch}{'_bn' if kind == 'bn' else ''}.{rest}"
-
-
 _MMACTION2 = _renamer(
     (
         r"(?:backbone\.)?(slow|fast)_path\.conv1\.(conv|bn)\.(\w+)",
@@ -166,7 +159,7 @@ _MMACTION2 = _renamer(
     ),
     (
         r"(?:backbone\.)?(slow|fast)_path\.layer([1-4])\.(\d+)\.(conv[123]|downsample)\.(conv|bn)\.(\w+)",
-        _mmaction_unit,
+        _residual_unit,
     ),
     (r"roi_head\.bbox_head\.fc_cls\.(\w+)", r"head.projection.\1"),
 )
