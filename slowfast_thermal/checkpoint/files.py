@@ -53,8 +53,11 @@ def _read_torch(path: Path) -> object:
         forbidden = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
         if forbidden:
             raise _holds_code(path, forbidden[1]) from None
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise InputError(f"{path} is truncated or damaged ({reason}): copy or download it again.") from None
+        raise InputError(f"{path} is truncated or damaged ({_reason(error)}): copy or download it again.") from None
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
 
 
 def _holds_code(path: Path, name: str) -> InputError:
@@ -81,6 +84,11 @@ class _Dtype:
         self.value = self.value.newbyteorder(byte_order)
 
 
+def _numbers(dtype: _Dtype, data: bytes | str) -> np.ndarray:
+    """What the bytes hold, which Python 2 writes as a text."""
+    return np.frombuffer(data if isinstance(data, bytes) else data.encode("latin1"), dtype.value)
+
+
 class _Array:
     """Stands for numpy.ndarray, for the same reason."""
 
@@ -88,8 +96,7 @@ class _Array:
 
     def __setstate__(self, state: tuple) -> None:
         _version, shape, dtype, is_fortran, data = state
-        numbers = np.frombuffer(data if isinstance(data, bytes) else data.encode("latin1"), dtype.value)
-        ordered = numbers.reshape(shape, order="F" if is_fortran else "C")
+        ordered = _numbers(dtype, data).reshape(shape, order="F" if is_fortran else "C")
         self.value = ordered.astype(ordered.dtype.newbyteorder("="))
 
 
@@ -110,7 +117,7 @@ def _no_bytes() -> bytes:
 
 
 def _scalar(dtype: _Dtype, data: bytes | str) -> np.generic:
-    return np.frombuffer(data if isinstance(data, bytes) else data.encode("latin1"), dtype.value)[0]
+    return _numbers(dtype, data)[0]
 
 
 _ADMITTED = {
@@ -145,8 +152,7 @@ def _read_pickle(path: Path) -> dict:
     except Exception as error:  # a pickle machine fed with anything fails with anything
         if isinstance(error, EOFError) or "truncated" in str(error):
             raise InputError(f"{path} is truncated: copy or download it again.") from None
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise InputError(
-            f"{path} is no checkpoint of PyTorch or Caffe2, or it is damaged ({reason}): copy or download it again."
+            f"{path} is no checkpoint of PyTorch or Caffe2, or it is damaged ({_reason(error)}): copy or download it again."
         ) from None
     raise InputError(f"{path} is a pickle without the 'blobs' of a Caffe2 checkpoint: give a checkpoint.")

@@ -76,7 +76,7 @@ def load_pretrained(model: nn.Module, cfg, classes: Sequence[str]) -> LoadReport
     logger.info("%s (%s):\n%s", weights.path, weights.source.title, report.table())
     if any(name.startswith("head.projection.") for name in report.initialised):
         logger.info("The classifier is newly initialised: %s.", _other_classes(weights, classes))
-    log_differences(weights, network, cfg)
+    _log_differences(weights, network, cfg)
     return report
 
 
@@ -96,17 +96,17 @@ def load_trained(path: Path, kind: str, model: nn.Module, cfg, classes: Sequence
     weights = read_weights(path, kind)
     if weights.classes not in (None, list(classes)):
         raise InputError(
-            f"{path} was trained for the classes {', '.join(map(str, weights.classes))}, but the annotations list "
+            f"{path} was trained for the classes {', '.join(weights.classes)}, but the annotations list "
             f"{', '.join(classes)}: test it on annotations with its classes, in their order."
         )
     load_weights(path, weights.tensors, model)
-    log_differences(weights, unwrap(model), cfg)
+    _log_differences(weights, unwrap(model), cfg)
 
 
 def _fit(weights: Weights, own: dict[str, Tensor], classes: Sequence[str]) -> tuple[dict[str, Tensor], LoadReport]:
     """The checkpoint's tensors as the network takes them, and the report."""
     found = dict(weights.tensors)
-    if weights.classes is not None and weights.classes != list(classes):
+    if weights.classes not in (None, list(classes)):
         found = {name: tensor for name, tensor in found.items() if not name.startswith("head.projection.")}
     reshaped = _select_results(found, own)
     fitted = {}
@@ -194,7 +194,7 @@ def _check_backbone(weights: Weights, own: dict[str, Tensor], fitted: Iterable[s
 
 def _other_classes(weights: Weights, classes: Sequence[str]) -> str:
     if weights.classes is not None:
-        return f"the checkpoint's classes are {', '.join(map(str, weights.classes))}"
+        return f"the checkpoint's classes are {', '.join(weights.classes)}"
     classifier = weights.tensors.get("head.projection.weight")
     if classifier is None:
         return "the checkpoint has none"
@@ -203,7 +203,7 @@ def _other_classes(weights: Weights, classes: Sequence[str]) -> str:
     )
 
 
-def log_differences(weights: Weights, network: nn.Module, cfg) -> None:
+def _log_differences(weights: Weights, network: nn.Module, cfg) -> None:
     """Warns of settings other than those with which the network would compute what the checkpoint's computed."""
     described, configured = describe_backbone(weights.tensors), describe_backbone(network.state_dict())
     wanted = {key: value for key, value in described.items() if configured.get(key) not in (None, value)}

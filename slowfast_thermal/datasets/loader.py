@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from slowfast_thermal.datasets.thermal import Thermal
+from slowfast_thermal.datasets.thermal import Thermal, num_workers
 from slowfast_thermal.pyslowfast import detection_collate
 
 
@@ -70,15 +70,14 @@ def construct_test_loader(cfg, dataset: Thermal, rank: int, world_size: int) -> 
 
 
 def _construct(cfg, dataset: Thermal, sampler, batch_size: int) -> DataLoader:
-    on_device = cfg.SPEED.RECORDINGS_ON_DEVICE
-    workers = 0 if on_device else cfg.DATA_LOADER.NUM_WORKERS
+    workers = num_workers(cfg)
     return DataLoader(
         dataset,
         batch_size=batch_size,
         sampler=sampler,
         num_workers=workers,
         collate_fn=detection_collate,
-        pin_memory=cfg.DATA_LOADER.PIN_MEMORY and cfg.NUM_GPUS > 0 and not on_device,
+        pin_memory=cfg.DATA_LOADER.PIN_MEMORY and cfg.NUM_GPUS > 0 and not cfg.SPEED.RECORDINGS_ON_DEVICE,
         persistent_workers=workers > 0,
         multiprocessing_context=cfg.THERMAL.WORKER_START_METHOD or None if workers else None,
         # A generator of its own: the workers' seeds must not be drawn from the state that a resumed run restores.

@@ -116,8 +116,8 @@ class Thermal(torch.utils.data.Dataset):
                     f"Image '{keyframe.image_id}' has frame_idx {keyframe.frame_index}, but {recording.path} holds "
                     f"frames 0 to {recording.num_frames - 1}: correct the annotation."
                 )
-        caches = 1 if cfg.SPEED.RECORDINGS_ON_DEVICE else max(cfg.DATA_LOADER.NUM_WORKERS, 1)
-        self._cache = RecordingCache(list(recordings.values()), int(node.CACHE_GIB * 2**30 / caches), self._device)
+        max_bytes = int(node.CACHE_GIB * 2**30 / max(num_workers(cfg), 1))
+        self._cache = RecordingCache(list(recordings.values()), max_bytes, self._device)
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -184,6 +184,11 @@ class Thermal(torch.utils.data.Dataset):
         boxes = np.clip(np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1), 0, 1)
         height, width = self._input_size
         return boxes * np.array([width, height, width, height], np.float32)
+
+
+def num_workers(cfg) -> int:
+    """Workers of a loader; clips that are cut on the device need none."""
+    return 0 if cfg.SPEED.RECORDINGS_ON_DEVICE else cfg.DATA_LOADER.NUM_WORKERS
 
 
 def object_boxes(objects: torch.Tensor) -> torch.Tensor:

@@ -14,11 +14,11 @@ def gather_rows(rows: torch.Tensor, device: torch.device) -> list[torch.Tensor]:
         device: where the processes exchange tensors.
 
     Returns:
-        A tensor for each process, on `device`.
+        A tensor for each process, on `device`; of a process alone its rows where they lie.
     """
-    rows = rows.to(device)
     if du.get_world_size() == 1:
         return [rows]
+    rows = rows.to(device)
     counts = [torch.zeros(1, dtype=torch.int64, device=device) for _ in range(du.get_world_size())]
     torch.distributed.all_gather(counts, torch.tensor([len(rows)], device=device))
     most = int(max(counts))
@@ -44,9 +44,6 @@ def remember(
         device: where the processes exchange tensors.
         loss: of this process's training step.
     """
-    if du.get_world_size() == 1:
-        memory.update(metadata, clips, features, loss)
-        return
     mean_loss = torch.cat(gather_rows(loss.detach().view(1), device)).mean()
     for metadata, clips, features in zip(*(gather_rows(rows, device) for rows in (metadata, clips, features))):
         memory.update(metadata.cpu(), clips.cpu(), features, mean_loss)

@@ -85,21 +85,17 @@ def _score_interactions(network: ThermalSlowFast, batches: Iterator, dataset: Th
         inputs, boxes, objects = to_device(inputs, extra["boxes"], object_boxes(extra["objects"]), device=device)
         with autocast(cfg, device):
             pooled = network.head.pool(network.features(inputs), boxes, objects)
-        pooled_batches.append((pooled, index, extra))
+        pooled_batches.append((pooled, extra["boxes"][:, 0].long(), index, extra["metadata"], extra["ori_boxes"]))
 
     memory = network.new_memory(dataset.recordings)
     if memory:
-        people = [
-            (extra["metadata"], index[extra["boxes"][:, 0].long()], pooled.persons)
-            for pooled, index, extra in pooled_batches
-        ]
+        people = [(metadata, index[clips], pooled.persons) for pooled, clips, index, metadata, _ in pooled_batches]
         remember(memory, *map(torch.cat, zip(*people)), device)
-    for pooled, _, extra in pooled_batches:
-        clips = extra["boxes"][:, 0].long()
-        others = memory.read(extra["metadata"], clips, pooled.num_clips) if memory else None
+    for pooled, clips, _, metadata, ori_boxes in pooled_batches:
+        others = memory.read(metadata, clips, pooled.num_clips) if memory else None
         with autocast(cfg, device):
             scores = network.head.classify(pooled, others)
-        yield scores, extra["ori_boxes"], extra["metadata"]
+        yield scores, ori_boxes, metadata
 
 
 def test(cfg) -> None:

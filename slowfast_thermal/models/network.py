@@ -63,6 +63,11 @@ class ThermalSlowFast(SlowFast):
 
     def __init__(self, cfg):
         super().__init__(cfg)
+        if cfg.SLOWFAST.LATERAL != "norm":
+            for name in ("s1_fuse", "s2_fuse", "s3_fuse", "s4_fuse"):
+                setattr(self, name, LateralConvolution(getattr(self, name), bias=cfg.SLOWFAST.LATERAL == "bias"))
+        for stem in (self.s1.pathway0_stem, self.s1.pathway1_stem):
+            stem.pool_layer.padding = [0, cfg.RESNET.STEM_POOL_PADDING, cfg.RESNET.STEM_POOL_PADDING]
         mean, std = cfg.DATA.MEAN, cfg.DATA.STD
         if cfg.SPEED.FOLD_NORM:
             fold_norms(self)
@@ -71,11 +76,6 @@ class ThermalSlowFast(SlowFast):
             fold_channels(self.s1.pathway0_stem)
             fold_channels(self.s1.pathway1_stem)
         self.input_layer = ThermalInput(cfg.THERMAL.INPUT_SIZE, mean, std, cfg.SPEED.CHANNELS_LAST)
-        if cfg.SLOWFAST.LATERAL != "norm":
-            for name in ("s1_fuse", "s2_fuse", "s3_fuse", "s4_fuse"):
-                setattr(self, name, LateralConvolution(getattr(self, name), bias=cfg.SLOWFAST.LATERAL == "bias"))
-        for stem in (self.s1.pathway0_stem, self.s1.pathway1_stem):
-            stem.pool_layer.padding = [0, cfg.RESNET.STEM_POOL_PADDING, cfg.RESNET.STEM_POOL_PADDING]
         if cfg.IA.ENABLE:
             self.head = IARoIHead.from_config(cfg)
         self.head.act = ScoresInEvaluation(multi_label=cfg.MODEL.LOSS_FUNC == "bce")

@@ -40,7 +40,9 @@ class PictureClips(Dataset):
     def __getitem__(self, index: int) -> tuple:
         cfg, keyframe = self._cfg, self._keyframes[index]
         path = Path(cfg.DATA.PATH_TO_DATA_DIR) / cfg.THERMAL.FRAMES_DIR / f"{keyframe.recording}.h5"
-        file = self._files.setdefault(keyframe.recording, h5py.File(path, "r"))
+        if keyframe.recording not in self._files:
+            self._files[keyframe.recording] = h5py.File(path, "r")
+        file = self._files[keyframe.recording]
         half = cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE // 2
         places = np.arange(keyframe.frame_index - half, keyframe.frame_index + half, cfg.DATA.SAMPLING_RATE)
         places = places.clip(0, len(file["frames"]) - 1)

@@ -6,7 +6,6 @@ same weights, people and memory. The limit is the counted floating point operati
 rate for a convolution in the type that the step computes in.
 """
 
-import copy
 from collections.abc import Callable
 
 import torch
@@ -122,7 +121,7 @@ def measure(part: str, clips: int, repeats: int, device: torch.device) -> dict[s
     """Part "step" or "inference"."""
     name = {"step": "step", "inference": "infer"}[part]
     baseline, ours = PlainWorkload(device, clips), Workload(device, clips)
-    ours.model.load_state_dict(copy.deepcopy(baseline.model.state_dict()))
+    ours.model.load_state_dict(baseline.model.state_dict())
     found: dict[str, object] = {"clips": clips}
     workloads: dict[str, Workload] = {"baseline": baseline, "this project": ours}
     seconds = median_seconds({key: getattr(load, name) for key, load in workloads.items()}, repeats, device)
