@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 
 from slowfast_thermal.datasets.thermal import Thermal, num_workers
-from slowfast_thermal.pyslowfast import detection_collate
+from slowfast_thermal.pyslowfast import detection_collate, unpack_batch
 
 
 class StreamSampler(Sampler):
@@ -76,10 +76,24 @@ def _construct(cfg, dataset: Thermal, sampler, batch_size: int) -> DataLoader:
         batch_size=batch_size,
         sampler=sampler,
         num_workers=workers,
-        collate_fn=detection_collate,
+        collate_fn=_collate,
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and cfg.NUM_GPUS > 0 and not cfg.SPEED.RECORDINGS_ON_DEVICE,
         persistent_workers=workers > 0,
         multiprocessing_context=cfg.THERMAL.WORKER_START_METHOD or None if workers else None,
         # A generator of its own: the workers' seeds must not be drawn from the state that a resumed run restores.
         generator=torch.Generator(),
     )
+
+
+def _collate(samples: list[tuple]) -> tuple:
+    """PySlowFast's collation, with all but the clips as arrays: a worker sends those in one message, but opens a file of
+    shared memory for each tensor."""
+    inputs, labels, index, extra = unpack_batch(detection_collate(samples))
+    return inputs, labels.numpy(), index.numpy(), {name: values.numpy() for name, values in extra.items()}
+
+
+def as_tensors(batch: tuple) -> tuple:
+    """The (inputs, labels, index, extra) of a loader's batch as PySlowFast's `detection_collate` gives them."""
+    inputs, labels, index, extra = batch
+    tensors = {name: torch.from_numpy(values) for name, values in extra.items()}
+    return inputs, torch.from_numpy(labels), torch.from_numpy(index), tensors

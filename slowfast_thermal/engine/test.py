@@ -11,7 +11,7 @@ from slowfast_thermal import pyslowfast
 from slowfast_thermal.checkpoint.pretrained import load_trained
 from slowfast_thermal.checkpoint.training_state import unwrap
 from slowfast_thermal.datasets import Thermal
-from slowfast_thermal.datasets.loader import construct_test_loader
+from slowfast_thermal.datasets.loader import as_tensors, construct_test_loader
 from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.engine.device import autocast, current_device, to_device
 from slowfast_thermal.engine.processes import gather_rows, remember
@@ -61,7 +61,7 @@ def _timed(loader: DataLoader, meter: DetectionMeter) -> Iterator[tuple]:
     meter.iter_tic()
     for iteration, batch in enumerate(loader):
         meter.data_toc()
-        yield pyslowfast.unpack_batch(batch)
+        yield as_tensors(batch)
         meter.iter_toc()
         meter.log_iter_stats(0, iteration)
         meter.iter_tic()

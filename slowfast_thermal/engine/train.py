@@ -22,7 +22,7 @@ from slowfast_thermal.checkpoint.training_state import (
     unwrap,
 )
 from slowfast_thermal.datasets import Thermal
-from slowfast_thermal.datasets.loader import construct_train_loader
+from slowfast_thermal.datasets.loader import as_tensors, construct_train_loader
 from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.engine.device import autocast, current_device, mixed_precision, to_device
 from slowfast_thermal.engine.processes import remember
@@ -122,7 +122,7 @@ def _train_epoch(
     meter.reset()
     meter.iter_tic()
     for progress.iteration, batch in enumerate(loader, start=first):
-        inputs, labels, index, extra = pyslowfast.unpack_batch(batch)
+        inputs, labels, index, extra = as_tensors(batch)
         inputs, boxes, labels = to_device(inputs, extra["boxes"], labels, device=device)
         meter.data_toc()
         rate = pyslowfast.get_epoch_lr(progress.epoch + progress.iteration / epoch_iters, cfg)

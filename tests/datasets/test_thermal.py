@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from slowfast_thermal.datasets import Thermal
-from slowfast_thermal.datasets.loader import construct_test_loader
+from slowfast_thermal.datasets.loader import as_tensors, construct_test_loader
 from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.pyslowfast import build_dataset, unpack_batch
@@ -84,7 +84,7 @@ def test_the_best_objects_of_each_clip_come_in_input_pixels_and_may_be_none(hand
     )
     height, width = cfg.THERMAL.INPUT_SIZE
     (batch,) = construct_test_loader(cfg, Thermal(cfg, "test"), rank=0, world_size=1)
-    objects = object_boxes(unpack_batch(batch)[-1]["objects"])
+    objects = object_boxes(as_tensors(batch)[-1]["objects"])
     best = [[0, 0.25, 0.5, 0.75], [0.25, 0.25, 0.75, 0.75]]
     np.testing.assert_array_equal(objects[:, 0], [1, 1])
     np.testing.assert_allclose(objects[:, 1:], best * np.array([width, height, width, height]), rtol=1e-6)
@@ -122,7 +122,7 @@ def test_workers_of_either_kind_give_what_one_process_gives(synthetic_data, smal
             synthetic_data, "DATA_LOADER.NUM_WORKERS", workers, "THERMAL.WORKER_START_METHOD", start_method
         )
         loader = construct_test_loader(cfg, Thermal(cfg, "test"), rank=0, world_size=1)
-        batches.append([unpack_batch(batch) for batch in loader])
+        batches.append([as_tensors(batch) for batch in loader])
     for (inputs, labels, index, extra), (inputs_2, labels_2, index_2, extra_2) in zip(*batches, strict=True):
         assert all(map(torch.equal, inputs, inputs_2))
         assert torch.equal(labels, labels_2) and torch.equal(index, index_2)

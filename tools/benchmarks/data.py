@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from slowfast_thermal.config import load_config
 from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.datasets.loader import construct_train_loader
 from slowfast_thermal.datasets.synthetic import synthesize
 from slowfast_thermal.pyslowfast import detection_collate, pack_sample
@@ -74,9 +75,9 @@ def measure(data_dir: str, repeats: int, device: torch.device) -> dict[str, floa
         if not data_dir:
             data_dir = f"{folder}/data"
             synthesize(data_dir, num_recordings=8, num_keyframes=400)
-        options = ["DATA.PATH_TO_DATA_DIR", data_dir, "NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "1"]
-        classes = 8 if folder in data_dir else 14
-        cfg = load_config(str(CONFIGS / "SLOWFAST_8x8_R101.yaml"), [*options, "MODEL.NUM_CLASSES", str(classes)])
+        classes = load_annotations([Path(data_dir) / "annotations" / "train.json"]).classes
+        options = ["DATA.PATH_TO_DATA_DIR", data_dir, "NUM_GPUS", "0", "MODEL.NUM_CLASSES", str(len(classes))]
+        cfg = load_config(str(CONFIGS / "SLOWFAST_8x8_R101.yaml"), options)
         opening = median_seconds({"opening": lambda: Thermal(cfg, "train")}, repeats)["opening"]
         dataset = Thermal(cfg, "train")
         baseline = DataLoader(
