@@ -27,6 +27,8 @@ def add_thermal_config(cfg: CfgNode) -> None:
     # Iterations that count as one epoch of SOLVER.*, TRAIN.EVAL_PERIOD and TRAIN.CHECKPOINT_PERIOD.
     # 0: one pass over the training keyframes.
     cfg.SOLVER.EPOCH_ITERS = 0
+    # Seconds after which a process of the run that does not come, or does not answer, counts as lost.
+    cfg.DIST_TIMEOUT = 600.0
 
 
 def _add_thermal_node(cfg: CfgNode) -> None:
@@ -187,6 +189,7 @@ def load_config(path: str, overrides: list[str]) -> CfgNode:
         except (ValueError, SyntaxError) as error:
             raise InputError(f"The command line sets {name} to '{value}', which does not fit: {error}") from None
     _check_values(cfg)
+    pyslowfast.scale_learning_rate(cfg)
     return cfg
 
 
@@ -279,13 +282,12 @@ def _check_values(cfg: CfgNode) -> None:
     available = torch.cuda.device_count()
     remedy = "set NUM_GPUS 0 for the CPU" if available == 0 else f"set NUM_GPUS to {available} or less"
     refuse_unless(0 <= cfg.NUM_GPUS <= available, "NUM_GPUS", f"this machine has {available} usable GPUs; {remedy}")
-    processes = max(cfg.NUM_GPUS, 1) * cfg.NUM_SHARDS
-    for key in ("TRAIN", "TEST"):
-        refuse_unless(
-            cfg[key].BATCH_SIZE % processes == 0,
-            f"{key}.BATCH_SIZE",
-            f"it is shared by {processes} processes, so give a multiple of {processes}",
-        )
+    refuse_unless(
+        0 <= cfg.SHARD_ID < cfg.NUM_SHARDS,
+        "SHARD_ID",
+        f"give the number of this machine, from 0 to {cfg.NUM_SHARDS - 1}",
+    )
+    refuse_unless(cfg.DIST_TIMEOUT > 0, "DIST_TIMEOUT", "give a number of seconds above 0")
     if not cfg.DATA.PATH_TO_DATA_DIR:
         raise InputError("DATA.PATH_TO_DATA_DIR is not set: name the folder that holds frames/ and annotations/.")
 

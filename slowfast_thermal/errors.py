@@ -1,4 +1,16 @@
-"""The errors that a user can cause and mend."""
+"""How a run or a tool ends before it is done, and the exit codes that tell why.
+
+0 is success, BAD_INPUT something that the user can mend, INTERRUPTED a run that the same command continues, and 1 a fault
+of the program's own, with its traceback.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+BAD_INPUT = 2
+# EX_TEMPFAIL of sysexits.h: try again.
+INTERRUPTED = 75
 
 
 class InputError(Exception):
@@ -6,3 +18,26 @@ class InputError(Exception):
 
     The message is one sentence that names what is wrong, where, and the remedy.
     """
+
+
+class Interrupted(Exception):
+    """The run was asked to stop, or lost one of its processes; the same command goes on from its last checkpoint.
+
+    The message is one sentence that says which.
+    """
+
+
+@contextmanager
+def exit_codes(is_told: Callable[[str], bool] = lambda message: True) -> Iterator[None]:
+    """Ends the program with one sentence on the console and the exit code of what happened inside.
+
+    Args:
+        is_told: whether this process is the one that tells a message.
+    """
+    try:
+        yield
+    except (InputError, Interrupted) as reason:
+        word, code = ("Error", BAD_INPUT) if isinstance(reason, InputError) else ("Interrupted", INTERRUPTED)
+        if is_told(str(reason)):
+            sys.stderr.write(f"{word}: {reason}\n")
+        sys.exit(code)

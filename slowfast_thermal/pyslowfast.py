@@ -86,6 +86,7 @@ with warnings.catch_warnings():
     from slowfast.utils.c2_model_loading import get_name_convert_func
     from slowfast.utils.misc import frozen_bn_stats  # noqa: F401
 
+_ITERATION = "_iteration_"
 VERSION = "checkout" if _IS_CHECKOUT else "1.0"
 
 # numpy 1.24 removed `float` and `bool`, which the AVA metrics of 1.0 use; only that module sees them.
@@ -131,7 +132,7 @@ def _complete_config(cfg: CfgNode) -> None:
     add(cfg.TENSORBOARD, ENABLE=False, LOG_DIR="")
     add(cfg.MODEL, MODEL_NAME="SlowFast", FROZEN_BN=False)
     add(cfg.TRAIN, MIXED_PRECISION=False)
-    add(cfg.SOLVER, CLIP_GRAD_VAL=None, CLIP_GRAD_L2NORM=None)
+    add(cfg.SOLVER, CLIP_GRAD_VAL=None, CLIP_GRAD_L2NORM=None, BASE_LR_SCALE_NUM_SHARDS=False)
     # An integer default refuses a warm-up of half an epoch.
     cfg.SOLVER.WARMUP_EPOCHS = float(cfg.SOLVER.WARMUP_EPOCHS)
 
@@ -147,6 +148,13 @@ def extend_config(add_keys) -> None:
 def get_cfg() -> CfgNode:
     """A copy of PySlowFast's defaults with every registered extension."""
     return _defaults.get_cfg()
+
+
+def scale_learning_rate(cfg: CfgNode) -> None:
+    """Multiplies the learning rates by the number of machines, for SOLVER.BASE_LR_SCALE_NUM_SHARDS."""
+    if cfg.SOLVER.BASE_LR_SCALE_NUM_SHARDS:
+        for key in {"BASE_LR", "WARMUP_START_LR", "COSINE_END_LR"} & cfg.SOLVER.keys():
+            cfg.SOLVER[key] *= cfg.NUM_SHARDS
 
 
 def build_model(cfg: CfgNode, device: torch.device) -> torch.nn.Module:
@@ -200,16 +208,23 @@ def unpack_batch(batch: tuple) -> tuple:
     return inputs, labels, index, extra
 
 
-def checkpoint_path(output_dir: str, epoch: int) -> Path:
-    """Where PySlowFast keeps the checkpoint after `epoch` epochs (1 is the first)."""
-    return Path(checkpoint.get_path_to_checkpoint(output_dir, epoch))
+def checkpoint_path(output_dir: str, epoch: int, iteration: int = 0) -> Path:
+    """Where PySlowFast keeps the checkpoint after `epoch` epochs (1 is the first); beside it that of a run which was stopped
+    `iteration` iterations later."""
+    path = Path(checkpoint.get_path_to_checkpoint(output_dir, epoch))
+    return path.with_stem(f"{path.stem}{_ITERATION}{iteration:06}") if iteration else path
 
 
 def last_checkpoint(output_dir: str) -> Path | None:
     """The newest checkpoint in PySlowFast's folder, None where there is none."""
     folder = Path(checkpoint.get_checkpoint_dir(output_dir))
-    names = sorted(folder.glob("checkpoint_epoch_*.pyth"))
-    return names[-1] if names else None
+    paths = sorted(folder.glob("checkpoint_epoch_*.pyth"), key=lambda path: path.stem)
+    return paths[-1] if paths else None
+
+
+def outdated_checkpoints(path: Path) -> list[Path]:
+    """Checkpoints of stopped runs in the folder of `path`, other than this one."""
+    return [found for found in path.parent.glob(f"checkpoint_epoch_*{_ITERATION}*.pyth") if found != path]
 
 
 _EVALUATION_MODULES = ("ava_helper", "object_detection_evaluation")

@@ -50,7 +50,8 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
         (["RESNET.DEPTH", "34"], r"RESNET\.DEPTH is 34: give 50, 101 or 152"),
         (["SLOWFAST.ALPHA", "5"], r"SLOWFAST\.ALPHA is 5: give a divisor of DATA\.NUM_FRAMES \(32\)"),
         (["TRAIN.BATCH_SIZE", "0"], r"TRAIN\.BATCH_SIZE is 0: give at least 1"),
-        (["TRAIN.BATCH_SIZE", "3", "NUM_SHARDS", "2"], r"TRAIN\.BATCH_SIZE is 3: it is shared by 2 processes"),
+        (["NUM_SHARDS", "2", "SHARD_ID", "2"], r"SHARD_ID is 2: give the number of this machine, from 0 to 1"),
+        (["DIST_TIMEOUT", "0"], r"DIST_TIMEOUT is 0\.0: give a number of seconds above 0"),
         (
             ["IA.ENABLE", "True"],
             r"IA\.DIM_OUT is 2304: a pooled feature has 640 channels, so give 640, or set IA\.FUSION concat",
@@ -96,3 +97,9 @@ def test_whole_numbers_will_do_for_floats_in_files_and_on_the_command_line(tmp_p
     cfg = load_config(str(path), [*DATA, "THERMAL.AUG.BOX_JITTER", "0", "SOLVER.WARMUP_EPOCHS", "2"])
     values = (cfg.THERMAL.AUG.CROP, cfg.THERMAL.AUG.BOX_JITTER, cfg.SOLVER.WARMUP_EPOCHS)
     assert values == (0, 0, 2) and all(isinstance(value, float) for value in values)
+
+
+@pytest.mark.parametrize("scaled, expected", [("False", 0.1), ("True", 0.2)])
+def test_the_learning_rate_grows_with_the_machines_where_that_is_wanted(scaled, expected):
+    options = ["SOLVER.BASE_LR", "0.1", "NUM_SHARDS", "2", "SOLVER.BASE_LR_SCALE_NUM_SHARDS", scaled]
+    assert load_config(str(CONFIGS / "DEMO.yaml"), [*DATA, *options]).SOLVER.BASE_LR == expected

@@ -6,14 +6,13 @@ tools/convert_checkpoint.py convert FILE OUT --to pyslowfast
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from tabulate import tabulate
 
 from slowfast_thermal.checkpoint.conversion import summarize, write_pyslowfast
 from slowfast_thermal.checkpoint.sources import SOURCES, read_weights
-from slowfast_thermal.errors import InputError
+from slowfast_thermal.errors import exit_codes
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,7 +32,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with exit_codes():
         weights = read_weights(args.file, args.type)
         print(tabulate(summarize(weights).items(), tablefmt="plain"))
         if args.command == "convert":
@@ -41,8 +40,6 @@ def main() -> None:
             print(f"Wrote {args.out}")
             if extra:
                 print(f"{len(extra)} tensors, such as {extra[0]}, have a place in this project's network only.")
-    except InputError as error:
-        sys.exit(f"Error: {error}")
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ tools/run_net.py --cfg configs/Thermal/DEMO.yaml [KEY VALUE ...]
 """
 
 import argparse
-import sys
+import os
 
 import slowfast_thermal  # noqa: F401, registers the data set, the model and the configuration keys
 from slowfast_thermal.config import load_config
-from slowfast_thermal.engine.launch import check_run, launch_run
-from slowfast_thermal.errors import InputError
+from slowfast_thermal.engine.interruption import watch_signals
+from slowfast_thermal.engine.launch import check_run, launch_run, launcher_place
+from slowfast_thermal.errors import exit_codes
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,14 +39,15 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    try:
+    watch_signals()
+    # Given shards are PySlowFast's way, also where srun starts a task on each machine.
+    place = launcher_place(os.environ) if args.num_shards == 1 else None
+    machine = (place.num_shards, place.shard_id) if place else (args.num_shards, args.shard_id)
+    with exit_codes(lambda message: place is None or place.local_rank == 0):
         for path in args.cfg_files:
-            shards = ["NUM_SHARDS", str(args.num_shards), "SHARD_ID", str(args.shard_id)]
-            cfg = load_config(path, args.opts + shards)
-            check_run(cfg)
-            launch_run(cfg, args.init_method)
-    except InputError as error:
-        sys.exit(f"Error: {error}")
+            cfg = load_config(path, [*args.opts, "NUM_SHARDS", str(machine[0]), "SHARD_ID", str(machine[1])])
+            check_run(cfg, place)
+            launch_run(cfg, args.init_method, place)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,12 @@ tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
 """
 
 import argparse
-import sys
 
 from tqdm import tqdm
 
 from slowfast_thermal.datasets.conversion import SESSION_PATTERN, SPLITS, convert, read_class_list
 from slowfast_thermal.datasets.synthetic import synthesize
-from slowfast_thermal.errors import InputError
+from slowfast_thermal.errors import exit_codes
 
 
 def parse_args() -> argparse.Namespace:
@@ -109,10 +108,8 @@ def listed(counts: dict[str, int]) -> str:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with exit_codes():
         {"synthesize": run_synthesize, "convert": run_convert}[args.command](args)
-    except InputError as error:
-        sys.exit(f"Error: {error}")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def unwrap(model: nn.Module) -> nn.Module:
 
 
 def save_checkpoint(path: Path, state: TrainingState, cfg) -> None:
-    """Writes PySlowFast's checkpoint with the random states, the memory and the place in the data added.
+    """Writes PySlowFast's checkpoint with the memory and the place in the data added.
 
     PySlowFast's `epoch` is the last complete one, counted from 0.
     """
@@ -88,8 +88,6 @@ def save_checkpoint(path: Path, state: TrainingState, cfg) -> None:
         "iteration": state.progress.iteration,
         "best_map": state.progress.best_map,
         "memory_state": state.memory.state_dict() if state.memory else None,
-        "random_state": torch.get_rng_state(),
-        "cuda_random_state": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
     }
     with replacing(path) as temporary:
         torch.save(checkpoint, temporary)
@@ -123,14 +121,11 @@ def resume(path: Path, state: TrainingState) -> None:
         state.progress.best_map = checkpoint["best_map"]
         if state.memory:
             state.memory.load_state_dict(checkpoint["memory_state"])
-        torch.set_rng_state(checkpoint["random_state"])
     except (KeyError, ValueError) as error:
         raise InputError(
             f"{path} cannot be resumed ({type(error).__name__}: {error}): set OUTPUT_DIR to another folder, or start "
             "from its weights with TRAIN.CHECKPOINT_FILE_PATH."
         ) from None
-    if checkpoint["cuda_random_state"] is not None and torch.cuda.is_available():
-        torch.cuda.set_rng_state(checkpoint["cuda_random_state"])
 
 
 def load_weights(path: Path, tensors: dict[str, torch.Tensor], model: nn.Module) -> None:

@@ -64,9 +64,9 @@ def construct_train_loader(cfg, dataset: Thermal, rank: int, world_size: int) ->
 
 
 def construct_test_loader(cfg, dataset: Thermal, rank: int, world_size: int) -> DataLoader:
-    """A loader of every sample once, in order; each process takes its own part."""
-    indices = range(rank, len(dataset), world_size)
-    return _construct(cfg, dataset, indices, cfg.TEST.BATCH_SIZE // world_size)
+    """A loader of every sample once, in order; each process takes a part of neighbours, which may be empty."""
+    first, end = (place * len(dataset) // world_size for place in (rank, rank + 1))
+    return _construct(cfg, dataset, range(first, end), max(cfg.TEST.BATCH_SIZE // world_size, 1))
 
 
 def _construct(cfg, dataset: Thermal, sampler, batch_size: int) -> DataLoader:
@@ -80,8 +80,6 @@ def _construct(cfg, dataset: Thermal, sampler, batch_size: int) -> DataLoader:
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and cfg.NUM_GPUS > 0 and not cfg.SPEED.RECORDINGS_ON_DEVICE,
         persistent_workers=workers > 0,
         multiprocessing_context=cfg.THERMAL.WORKER_START_METHOD or None if workers else None,
-        # A generator of its own: the workers' seeds must not be drawn from the state that a resumed run restores.
-        generator=torch.Generator(),
     )
 
 

@@ -1,25 +1,48 @@
-"""Starting a run: checks before any process starts, then one process a GPU."""
+"""Starting a run: checks before any process starts, then one process a GPU.
 
+Three ways lead to the same processes: this machine starts its own (PySlowFast's NUM_GPUS, --num_shards and --shard_id),
+torchrun has started them, or srun has.
+"""
+
+import multiprocessing.connection
+import os
+import signal
+import subprocess
+import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import FrameType
 
 import torch
 
 from slowfast_thermal.checkpoint.sources import SOURCES
 from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.engine.interruption import signals_handled_by, watch_signals
+from slowfast_thermal.engine.processes import Place, process_group
 from slowfast_thermal.engine.test import test
 from slowfast_thermal.engine.train import train
-from slowfast_thermal.errors import InputError
+from slowfast_thermal.errors import BAD_INPUT, INTERRUPTED, InputError, exit_codes
 from slowfast_thermal.models import IARoIHead
 
 
-def check_run(cfg) -> None:
+def check_run(cfg, place: Place | None = None) -> None:
     """Finds what would stop the run before it starts.
 
+    Args:
+        cfg: of the run.
+        place: of this process, if something else started the processes.
+
     Raises:
-        InputError: the data do not fit the configuration, a batch is larger than the data set, the blocks of
-            IA cannot be connected, a checkpoint is missing, or OUTPUT_DIR cannot be written.
+        InputError: the data do not fit the configuration, a batch is larger than the data set or cannot be shared by
+            the processes, the blocks of IA cannot be connected, a checkpoint is missing, or OUTPUT_DIR cannot be
+            written.
     """
+    processes = place.world_size if place else max(cfg.NUM_GPUS, 1) * cfg.NUM_SHARDS
+    if cfg.TRAIN.ENABLE and cfg.TRAIN.BATCH_SIZE % processes:
+        raise InputError(
+            f"TRAIN.BATCH_SIZE is {cfg.TRAIN.BATCH_SIZE}, which {processes} processes share: give a multiple of {processes}."
+        )
     if cfg.IA.ENABLE:
         with torch.device("meta"):
             IARoIHead.from_config(cfg)
@@ -56,18 +79,83 @@ def _check_writable(folder: Path) -> None:
         raise InputError(f"OUTPUT_DIR '{folder}' cannot be written ({error.strerror}): set another folder.") from None
 
 
-def launch_run(cfg, init_method: str) -> None:
+# Of the variables of torchrun and of srun those that make up a Place, in its order.
+_TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "GROUP_RANK", "GROUP_WORLD_SIZE")
+_SRUN = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_STEP_NUM_NODES")
+
+
+def launcher_place(environ: Mapping[str, str]) -> Place | None:
+    """The place that torchrun, or srun with several tasks, gives this process; None where neither started it.
+
+    MASTER_ADDR and MASTER_PORT say where srun's tasks meet; else it is the first machine of the job step.
+    """
+    if "TORCHELASTIC_RUN_ID" in environ:
+        return Place(*(int(environ[name]) for name in _TORCHRUN), "env://")
+    if int(environ.get("SLURM_STEP_NUM_TASKS", 1)) == 1:
+        return None
+    host = environ.get("MASTER_ADDR") or _first_host(environ["SLURM_STEP_NODELIST"])
+    port = environ.get("MASTER_PORT") or 20_000 + int(environ["SLURM_JOB_ID"]) % 10_000
+    return Place(*(int(environ[name]) for name in _SRUN), f"tcp://{host}:{port}")
+
+
+def _first_host(node_list: str) -> str:
+    hosts = subprocess.run(["scontrol", "show", "hostnames", node_list], capture_output=True, text=True, check=True)
+    return hosts.stdout.split()[0]
+
+
+def launch_run(cfg, init_method: str, place: Place | None = None) -> None:
     """Trains and tests as configured, in this process or in one process for each GPU of this machine.
 
     Args:
         cfg: of the run; NUM_SHARDS machines take part, of which this is SHARD_ID.
         init_method: where the processes meet, as of torch.distributed.
+        place: of this process, if something else started the processes.
+
+    Raises:
+        InputError, Interrupted: see `train` and `test`; with several processes each tells what stopped it and exits.
     """
     processes = max(cfg.NUM_GPUS, 1)
-    if processes * cfg.NUM_SHARDS == 1:
-        _run(cfg)
+    first, world_size = cfg.SHARD_ID * processes, cfg.NUM_SHARDS * processes
+    if place:
+        places = [place]
     else:
-        torch.multiprocessing.spawn(_run_distributed, nprocs=processes, args=(cfg, init_method))
+        machine = (cfg.SHARD_ID, cfg.NUM_SHARDS, init_method)
+        places = [Place(first + local, world_size, local, *machine) for local in range(processes)]
+    if len(places) == 1:
+        _run_process(places[0], cfg)
+    else:
+        run_processes(places, cfg)
+
+
+def _run_process(place: Place, cfg) -> None:
+    if cfg.NUM_GPUS:
+        torch.cuda.set_device(_gpu(place))
+    if place.world_size == 1:
+        _run(cfg)
+        return
+    with exit_codes():
+        group = process_group(place, "nccl" if cfg.NUM_GPUS else "gloo", cfg.DIST_TIMEOUT)
+        with group as store, exit_codes(lambda message: _is_first(store, message)):
+            _run(cfg)
+
+
+def _is_first(store: torch.distributed.Store, message: str) -> bool:
+    """Whether no other process of the run has told this message."""
+    try:
+        return store.add(message, 1) == 1
+    except RuntimeError:  # the process that keeps the store is gone
+        return True
+
+
+def _gpu(place: Place) -> int:
+    """The GPU of a process; a scheduler may show each process its own GPU alone."""
+    devices = torch.cuda.device_count()
+    if place.local_rank >= devices > 1 or (devices == 1 and place.local_rank and "SLURM_STEP_ID" not in os.environ):
+        raise InputError(
+            f"Process {place.local_rank} of this machine finds {devices} GPUs: start a process for each GPU, counted from "
+            "0, or set NUM_GPUS 0 for the CPU."
+        )
+    return place.local_rank if devices > 1 else 0
 
 
 def _run(cfg) -> None:
@@ -77,17 +165,39 @@ def _run(cfg) -> None:
         test(cfg)
 
 
-def _run_distributed(local_rank: int, cfg, init_method: str) -> None:
-    processes = max(cfg.NUM_GPUS, 1)
-    if cfg.NUM_GPUS:
-        torch.cuda.set_device(local_rank)
-    torch.distributed.init_process_group(
-        "nccl" if cfg.NUM_GPUS else "gloo",
-        init_method=init_method,
-        world_size=processes * cfg.NUM_SHARDS,
-        rank=cfg.SHARD_ID * processes + local_rank,
-    )
-    try:
-        _run(cfg)
-    finally:
-        torch.distributed.destroy_process_group()
+def run_processes(places: list[Place], cfg) -> None:
+    """Runs a process for each place; exits as the one that failed, if one did."""
+    processes = torch.multiprocessing.spawn(_run_child, (places, cfg), len(places), join=False).processes
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        for process in processes:
+            if process.is_alive():
+                os.kill(process.pid, number)
+
+    running = {process.sentinel: process for process in processes}
+    patience = None
+    with signals_handled_by(pass_on):
+        while running:
+            ended = [running.pop(sentinel) for sentinel in multiprocessing.connection.wait(running, patience)]
+            for process in ended:
+                process.join()
+                if process.exitcode:
+                    patience = cfg.DIST_TIMEOUT
+            if not ended:  # those that are left do not notice that one is gone
+                for process in running.values():
+                    process.kill()
+    exit_as([process.exitcode for process in processes])
+
+
+def _run_child(local_rank: int, places: list[Place], cfg) -> None:
+    watch_signals()
+    _run_process(places[local_rank], cfg)
+
+
+def exit_as(codes: list[int]) -> None:
+    """Exits with the code that tells most: bad input, a fault of the program, or else interrupted."""
+    for number in {-code for code in codes if code < 0}:
+        sys.stderr.write(f"A process of this run was ended by {signal.Signals(number).name}.\n")
+    failed = {code if code > 0 else INTERRUPTED for code in codes if code}
+    if failed:
+        sys.exit(BAD_INPUT if BAD_INPUT in failed else max(failed - {INTERRUPTED}, default=INTERRUPTED))

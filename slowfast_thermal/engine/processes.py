@@ -1,9 +1,81 @@
-"""What the processes of a run tell each other."""
+"""The processes of a run: where each stands, how they meet, and what they tell each other."""
+
+import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 
+from slowfast_thermal.errors import InputError, Interrupted
 from slowfast_thermal.models.feature_bank import FeatureBank
 from slowfast_thermal.pyslowfast import distributed as du
+
+
+class Place(NamedTuple):
+    """Where a process stands in its run.
+
+    Attributes:
+        rank, world_size: among all processes, and how many there are.
+        local_rank: among those of its machine.
+        shard_id, num_shards: the machine among all machines, and how many there are.
+        init_method: where they meet, as of torch.distributed.
+    """
+
+    rank: int
+    world_size: int
+    local_rank: int
+    shard_id: int
+    num_shards: int
+    init_method: str
+
+
+@contextmanager
+def process_group(place: Place, backend: str, timeout: float) -> Iterator[torch.distributed.Store]:
+    """Meets the other processes of the run for as long as it is entered.
+
+    Args:
+        place: of this process.
+        backend: of torch.distributed.
+        timeout: seconds to wait for the others, at the start and later.
+
+    Yields:
+        What all processes can read and write.
+
+    Raises:
+        InputError: not all processes came.
+        Interrupted: one of them was lost later.
+    """
+    patience = datetime.timedelta(seconds=timeout)
+    try:
+        meeting = torch.distributed.rendezvous(place.init_method, place.rank, place.world_size, timeout=patience)
+        store, rank, world_size = next(meeting)
+        torch.distributed.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=patience)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"Process {place.rank} of {place.world_size} did not meet the others at {place.init_method} within "
+            f"{timeout:g} s ({_first_line(error)}): start all {place.world_size} with the same address and number of "
+            "processes, or raise DIST_TIMEOUT."
+        ) from None
+    try:
+        yield store
+    except RuntimeError as error:
+        if not _is_lost_process(error):
+            raise
+        raise Interrupted(
+            f"another process of the run ended or did not answer within {timeout:g} s ({_first_line(error)}): the same "
+            "command goes on from the last checkpoint."
+        ) from None
+    torch.distributed.destroy_process_group()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].strip()[:200]
+
+
+def _is_lost_process(error: RuntimeError) -> bool:
+    """Whether an error comes from the exchange with other processes (gloo has no exception of its own)."""
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error).lower()
 
 
 def gather_rows(rows: torch.Tensor, device: torch.device) -> list[torch.Tensor]:
@@ -26,6 +98,20 @@ def gather_rows(rows: torch.Tensor, device: torch.device) -> list[torch.Tensor]:
     everyone = [torch.empty_like(padded) for _ in counts]
     torch.distributed.all_gather(everyone, padded)
     return [part[: int(count)] for part, count in zip(everyone, counts)]
+
+
+def share_of_mean(num_rows: int, device: torch.device) -> torch.Tensor | float:
+    """What this process's mean over its rows is multiplied by, so that the mean of all processes is that over all rows.
+
+    Args:
+        num_rows: of this process.
+        device: where the processes exchange tensors; none waits for it.
+    """
+    if du.get_world_size() == 1:
+        return 1.0
+    total = torch.tensor(float(num_rows), device=device)
+    torch.distributed.all_reduce(total)
+    return num_rows * du.get_world_size() / total
 
 
 def remember(

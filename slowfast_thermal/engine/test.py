@@ -48,9 +48,11 @@ def evaluate(model: torch.nn.Module, loader: DataLoader, cfg, mode: str) -> Eval
     score = _score_interactions if cfg.IA.ENABLE else _score
     for scores, ori_boxes, metadata in score(unwrap(model), _timed(loader, meter), loader.dataset, cfg):
         meter.update_stats(scores.float().cpu(), ori_boxes, metadata)
+    # A process may have had no keyframes.
+    nobody = torch.zeros(0, cfg.MODEL.NUM_CLASSES), torch.zeros(0, 5), torch.zeros(0, 2, dtype=torch.int64)
+    people = meter.all_preds, meter.all_ori_boxes, meter.all_metadata
     meter.all_preds, meter.all_ori_boxes, meter.all_metadata = (
-        [part.cpu() for part in gather_rows(torch.cat(rows), device)]
-        for rows in (meter.all_preds, meter.all_ori_boxes, meter.all_metadata)
+        [part.cpu() for part in gather_rows(torch.cat([none, *rows]), device)] for none, rows in zip(nobody, people)
     )
     meter.finalize_metrics(log=False)
     return meter.evaluation
@@ -89,8 +91,10 @@ def _score_interactions(network: ThermalSlowFast, batches: Iterator, dataset: Th
 
     memory = network.new_memory(dataset.recordings)
     if memory:
+        dim = network.head.structure.memory_shape[-1]
+        nobody = torch.zeros(0, 2, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), torch.zeros(0, dim).to(device)
         people = [(metadata, index[clips], pooled.persons) for pooled, clips, index, metadata, _ in pooled_batches]
-        remember(memory, *map(torch.cat, zip(*people)), device)
+        remember(memory, *map(torch.cat, zip(nobody, *people)), device)
     for pooled, clips, _, metadata, ori_boxes in pooled_batches:
         others = memory.read(metadata, clips, pooled.num_clips) if memory else None
         with autocast(cfg, device):

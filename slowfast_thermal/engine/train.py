@@ -3,10 +3,12 @@
 import datetime
 import logging
 import math
+import statistics
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
@@ -25,10 +27,11 @@ from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.loader import as_tensors, construct_train_loader
 from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.engine.device import autocast, current_device, mixed_precision, to_device
-from slowfast_thermal.engine.processes import remember
+from slowfast_thermal.engine.interruption import StopRequest
+from slowfast_thermal.engine.processes import gather_rows, remember, share_of_mean
 from slowfast_thermal.engine.tensorboard import TrainingBoard
 from slowfast_thermal.engine.test import evaluate, prepare_evaluation
-from slowfast_thermal.errors import InputError
+from slowfast_thermal.errors import InputError, Interrupted
 from slowfast_thermal.models.losses import build_loss
 from slowfast_thermal.models.roi_head import interaction_lr_factors
 from slowfast_thermal.pyslowfast import distributed as du
@@ -51,9 +54,9 @@ def train(cfg) -> None:
     Raises:
         InputError: the data, a checkpoint or the configuration does not fit, or the loss became infinite
             or no number.
+        Interrupted: SIGTERM or SIGUSR1 came; a checkpoint has been written.
     """
     pyslowfast.setup_logging(cfg.OUTPUT_DIR)
-    torch.manual_seed(cfg.RNG_SEED)
     device = current_device(cfg)
     dataset = Thermal(cfg, "train")
     loader = construct_train_loader(cfg, dataset, du.get_rank(), du.get_world_size())
@@ -67,20 +70,23 @@ def train(cfg) -> None:
     meter = pyslowfast.AVAMeter(loader.sampler.epoch_iters, cfg, "train")
 
     progress = state.progress
-    for epoch in range(progress.epoch, cfg.SOLVER.MAX_EPOCH):
-        loader.sampler.set_position(epoch, progress.iteration)
-        _train_epoch(state, loader, loss_function, meter, board, cfg)
-        progress.epoch, progress.iteration = epoch + 1, 0
-        last = progress.epoch == cfg.SOLVER.MAX_EPOCH
-        if last or progress.epoch % cfg.TRAIN.EVAL_PERIOD == 0:
-            _validate(state, val_loader, board, cfg)
-        if last or progress.epoch % cfg.TRAIN.CHECKPOINT_PERIOD == 0:
-            _save(state, pyslowfast.checkpoint_path(cfg.OUTPUT_DIR, progress.epoch), cfg)
+    with StopRequest(cfg.DIST_TIMEOUT) as stop:
+        for epoch in range(progress.epoch, cfg.SOLVER.MAX_EPOCH):
+            if progress.iteration < loader.sampler.epoch_iters:
+                loader.sampler.set_position(epoch, progress.iteration)
+                _train_epoch(state, loader, loss_function, meter, board, stop, cfg)
+            progress.epoch, progress.iteration = epoch + 1, 0
+            last = progress.epoch == cfg.SOLVER.MAX_EPOCH
+            if last or progress.epoch % cfg.TRAIN.EVAL_PERIOD == 0:
+                _validate(state, val_loader, board, cfg)
+            if last or progress.epoch % cfg.TRAIN.CHECKPOINT_PERIOD == 0:
+                _save_progress(state, cfg)
     if board:
         board.close()
 
 
 def _initial_state(cfg, device: torch.device, dataset: Thermal) -> TrainingState:
+    torch.manual_seed(cfg.RNG_SEED)
     model = pyslowfast.build_model(cfg, device)
     state = TrainingState(
         model=model,
@@ -97,7 +103,16 @@ def _initial_state(cfg, device: torch.device, dataset: Thermal) -> TrainingState
         logger.info("Resumed from %s: epoch %d of %d is next.", path, state.progress.epoch + 1, cfg.SOLVER.MAX_EPOCH)
     elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
         load_pretrained(model, cfg, dataset.classes)
+    _check_same_start(state.progress, device)
     return state
+
+
+def _check_same_start(progress: Progress, device: torch.device) -> None:
+    starts = gather_rows(torch.tensor([[progress.epoch, progress.iteration]]), device)
+    if any(not torch.equal(start, starts[0]) for start in starts):
+        raise InputError(
+            "The machines of this run do not find the same checkpoint: put OUTPUT_DIR on a file system that they share."
+        )
 
 
 def _train_epoch(
@@ -106,9 +121,10 @@ def _train_epoch(
     loss_function: nn.Module,
     meter: pyslowfast.AVAMeter,
     board: TrainingBoard | None,
+    stop: StopRequest,
     cfg,
 ) -> None:
-    """Trains from the progress's iteration to the end of its epoch."""
+    """Trains from the progress's iteration to the end of its epoch, or until a stop is due, and then raises Interrupted."""
     device = current_device(cfg)
     progress, optimizer, scaler = state.progress, state.optimizer, state.scaler
     epoch_iters = loader.sampler.epoch_iters
@@ -127,12 +143,13 @@ def _train_epoch(
         meter.data_toc()
         rate = pyslowfast.get_epoch_lr(progress.epoch + progress.iteration / epoch_iters, cfg)
         pyslowfast.set_lr(optimizer, rate)
+        _seed_step(cfg, progress.epoch * epoch_iters + progress.iteration)
 
         others = _others(state, extra, device) if cfg.IA.ENABLE else {}
         with autocast(cfg, device):
             result = state.model(inputs, boxes, **others)
         logits, pooled = result if cfg.IA.ENABLE else (result, None)
-        loss = loss_function(logits, labels)
+        loss = loss_function(logits, labels) * share_of_mean(len(labels), device)
         optimizer.zero_grad()
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
@@ -149,7 +166,7 @@ def _train_epoch(
         meter.iter_toc()
         done = progress.iteration + 1
         if done % cfg.LOG_PERIOD == 0 or done == epoch_iters:
-            _read_losses(steps, meter, progress, loader.dataset)
+            _read_losses(steps, meter, progress, loader.dataset, device)
             meter.log_iter_stats(progress.epoch, progress.iteration)
             per_iter = (time.monotonic() - started) / (done - first)
             remaining = (cfg.SOLVER.MAX_EPOCH - progress.epoch) * epoch_iters - done
@@ -160,7 +177,21 @@ def _train_epoch(
             )  # fmt: skip
             if board:
                 board.add_training(progress.epoch * epoch_iters + done, meter.loss.get_win_median(), rate)
+        signal_name = stop.is_due()
+        if signal_name:
+            progress.iteration = done
+            path = _save_progress(state, cfg)
+            raise Interrupted(
+                f"{signal_name} stopped the run in epoch {progress.epoch + 1} after iteration {done}: the same command "
+                f"goes on from {path}."
+            )
         meter.iter_tic()
+
+
+def _seed_step(cfg, step: int) -> None:
+    """Makes dropout depend on the seed, the step and the process alone: a run that is resumed draws as one that was not."""
+    seed = np.random.SeedSequence((cfg.RNG_SEED, step, du.get_rank())).generate_state(1, np.uint64)
+    torch.manual_seed(int(seed[0]))
 
 
 def _others(state: TrainingState, extra: dict, device: torch.device) -> dict:
@@ -172,18 +203,22 @@ def _others(state: TrainingState, extra: dict, device: torch.device) -> dict:
     return others
 
 
-def _read_losses(steps: list[_Step], meter: pyslowfast.AVAMeter, progress: Progress, dataset: Thermal) -> None:
-    """Takes the losses of the steps since the last call into the meter; here the loop waits for the device."""
-    losses = torch.stack([step.loss for step in steps]).tolist()
-    for step, loss in zip(steps, losses):
-        if not math.isfinite(loss):
-            clips = ", ".join(dataset.keyframe(i).image_id for i in step.index.tolist())
-            raise InputError(
-                f"The loss is {loss} in epoch {progress.epoch + 1}, iteration {step.iteration + 1}, on the clips {clips}: "
-                "lower SOLVER.BASE_LR, raise SOLVER.WARMUP_EPOCHS, set SOLVER.CLIP_GRAD_L2NORM 1.0, or set "
-                "TRAIN.MIXED_PRECISION False; the last checkpoint is kept, and the same command resumes from it."
-            )
-        meter.update_stats(None, None, None, loss, step.rate)
+def _read_losses(
+    steps: list[_Step], meter: pyslowfast.AVAMeter, progress: Progress, dataset: Thermal, device: torch.device
+) -> None:
+    """Takes the losses of all processes since the last call into the meter; here the loop waits for the device."""
+    losses = torch.stack(gather_rows(torch.stack([step.loss for step in steps]), device), 1).tolist()
+    indices = torch.stack(gather_rows(torch.stack([step.index for step in steps]), device), 1).tolist()
+    for step, step_losses, step_indices in zip(steps, losses, indices):
+        for loss, batch in zip(step_losses, step_indices):
+            if not math.isfinite(loss):
+                clips = ", ".join(dataset.keyframe(index).image_id for index in batch)
+                raise InputError(
+                    f"The loss is {loss} in epoch {progress.epoch + 1}, iteration {step.iteration + 1}, on the clips "
+                    f"{clips}: lower SOLVER.BASE_LR, raise SOLVER.WARMUP_EPOCHS, set SOLVER.CLIP_GRAD_L2NORM 1.0, or set "
+                    "TRAIN.MIXED_PRECISION False; the last checkpoint is kept, and the same command resumes from it."
+                )
+        meter.update_stats(None, None, None, statistics.fmean(step_losses), step.rate)
     steps.clear()
 
 
@@ -200,6 +235,16 @@ def _validate(state: TrainingState, loader: DataLoader, board: TrainingBoard | N
     logger.info("epoch %d: mAP %.3f, best %.3f", epoch, evaluation.mean_ap, state.progress.best_map)
     if board:
         board.add_evaluation(epoch, evaluation, loader.dataset)
+
+
+def _save_progress(state: TrainingState, cfg) -> Path:
+    """Writes the checkpoint from which the run can go on; what earlier stops have left is removed then."""
+    path = pyslowfast.checkpoint_path(cfg.OUTPUT_DIR, state.progress.epoch, state.progress.iteration)
+    _save(state, path, cfg)
+    if du.get_rank() == 0:
+        for outdated in pyslowfast.outdated_checkpoints(path):
+            outdated.unlink()
+    return path
 
 
 def _save(state: TrainingState, path: Path, cfg) -> None:

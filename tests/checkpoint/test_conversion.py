@@ -63,7 +63,7 @@ def test_the_tool_inspects_and_converts(tmp_path):
     done = run("convert", tmp_path / "in.pyth", tmp_path / "out.pyth", "--to", "pyslowfast")
     assert done.returncode == 0 and done.stdout.splitlines()[-1] == f"Wrote {tmp_path / 'out.pyth'}"
     done = run("convert", tmp_path / "in.pyth", tmp_path / "out.pyth")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == f"Error: {tmp_path / 'out.pyth'} exists already: choose another name."
 
 

@@ -502,7 +502,7 @@ def test_the_command_prints_what_was_kept_and_skipped(data, tmp_path):
 def test_the_command_ends_with_one_sentence_on_bad_input(data):
     (data.raw / "HALL_R1.jsonl").write_text("{")
     done = run_command(data.raw, data.frames, data.output)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(f"Error: {data.raw / 'HALL_R1.jsonl'}, line 1 is not valid JSON")
     assert "Traceback" not in done.stderr
 
