@@ -1,13 +1,14 @@
 """How a run or a tool ends before it is done, and the exit codes that tell why.
 
-0 is success, BAD_INPUT something that the user can mend, INTERRUPTED a run that the same command continues, and 1 a fault
-of the program's own, with its traceback.
+0 is success, BAD_INPUT something that the user can mend, INTERRUPTED a run that was asked to stop and that the same command
+continues, and FAILED all else: a process of the run that was lost, or a fault of the program's own, with its traceback.
 """
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+FAILED = 1
 BAD_INPUT = 2
 # EX_TEMPFAIL of sysexits.h: try again.
 INTERRUPTED = 75
@@ -21,10 +22,18 @@ class InputError(Exception):
 
 
 class Interrupted(Exception):
-    """The run was asked to stop, or lost one of its processes; the same command goes on from its last checkpoint.
+    """The run was asked to stop; the same command goes on from its last checkpoint."""
 
-    The message is one sentence that says which.
-    """
+
+class LostProcessError(Exception):
+    """Another process of the run ended or does not answer; the same command goes on from the last checkpoint."""
+
+
+_ENDINGS = {
+    InputError: ("Error", BAD_INPUT),
+    Interrupted: ("Interrupted", INTERRUPTED),
+    LostProcessError: ("Error", FAILED),
+}
 
 
 @contextmanager
@@ -36,8 +45,8 @@ def exit_codes(is_told: Callable[[str], bool] = lambda message: True) -> Iterato
     """
     try:
         yield
-    except (InputError, Interrupted) as reason:
-        word, code = ("Error", BAD_INPUT) if isinstance(reason, InputError) else ("Interrupted", INTERRUPTED)
+    except tuple(_ENDINGS) as reason:
+        word, code = _ENDINGS[type(reason)]
         if is_told(str(reason)):
             sys.stderr.write(f"{word}: {reason}\n")
         sys.exit(code)

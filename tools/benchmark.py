@@ -5,6 +5,7 @@ tools/benchmark.py data        clips a second from the loader, beside pictures p
 tools/benchmark.py step        a training step of R101 8x8 with dense interactions, beside plain PySlowFast
 tools/benchmark.py inference   its inference, beside plain PySlowFast
 tools/benchmark.py head        interactions with a clip's memory shared by its people, beside copied to each
+tools/benchmark.py processes   a training step of two processes on a CPU, beside one
 tools/benchmark.py growth      how cost grows with clips, people, memory, input, keyframes and recordings
 tools/benchmark.py all         all of these
 """
@@ -19,10 +20,10 @@ from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from slowfast_thermal.checkpoint.training_state import replacing
-from tools.benchmarks import data, growth, head, step
+from tools.benchmarks import data, growth, head, processes, step
 from tools.benchmarks.common import environment
 
-PARTS = ("data", "step", "inference", "head", "growth")
+PARTS = ("data", "step", "inference", "head", "processes", "growth")
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,6 +52,8 @@ def main() -> None:
             results[part] = step.measure(part, clips, args.repeats, device)
         elif part == "growth":
             results[part] = growth.measure(args.repeats, device)
+        elif part == "processes":
+            results[part] = processes.measure(clips, args.repeats)
         elif part == "head":
             results[part] = head.measure(args.repeats, device)
         else:

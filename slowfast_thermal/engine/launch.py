@@ -22,7 +22,7 @@ from slowfast_thermal.engine.interruption import signals_handled_by, watch_signa
 from slowfast_thermal.engine.processes import Place, process_group
 from slowfast_thermal.engine.test import test
 from slowfast_thermal.engine.train import train
-from slowfast_thermal.errors import BAD_INPUT, INTERRUPTED, InputError, exit_codes
+from slowfast_thermal.errors import BAD_INPUT, FAILED, INTERRUPTED, InputError, exit_codes
 from slowfast_thermal.models import IARoIHead
 
 
@@ -195,9 +195,10 @@ def _run_child(local_rank: int, places: list[Place], cfg) -> None:
 
 
 def exit_as(codes: list[int]) -> None:
-    """Exits with the code that tells most: bad input, a fault of the program, or else interrupted."""
+    """Exits with the code that tells most: bad input, failed, or else interrupted."""
     for number in {-code for code in codes if code < 0}:
         sys.stderr.write(f"A process of this run was ended by {signal.Signals(number).name}.\n")
-    failed = {code if code > 0 else INTERRUPTED for code in codes if code}
-    if failed:
-        sys.exit(BAD_INPUT if BAD_INPUT in failed else max(failed - {INTERRUPTED}, default=INTERRUPTED))
+    told = {code if code in (0, BAD_INPUT, INTERRUPTED) else FAILED for code in codes}
+    for code in (BAD_INPUT, FAILED, INTERRUPTED):
+        if code in told:
+            sys.exit(code)

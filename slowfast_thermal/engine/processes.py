@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from slowfast_thermal.errors import InputError, Interrupted
+from slowfast_thermal.errors import InputError, LostProcessError
 from slowfast_thermal.models.feature_bank import FeatureBank
 from slowfast_thermal.pyslowfast import distributed as du
 
@@ -44,7 +44,7 @@ def process_group(place: Place, backend: str, timeout: float) -> Iterator[torch.
 
     Raises:
         InputError: not all processes came.
-        Interrupted: one of them was lost later.
+        LostProcessError: one of them was lost later.
     """
     patience = datetime.timedelta(seconds=timeout)
     try:
@@ -62,9 +62,9 @@ def process_group(place: Place, backend: str, timeout: float) -> Iterator[torch.
     except RuntimeError as error:
         if not _is_lost_process(error):
             raise
-        raise Interrupted(
-            f"another process of the run ended or did not answer within {timeout:g} s ({_first_line(error)}): the same "
-            "command goes on from the last checkpoint."
+        raise LostProcessError(
+            f"Another process of the run ended, or did not answer within {timeout:g} s ({_first_line(error)}): start all "
+            "processes again to go on from the last checkpoint."
         ) from None
     torch.distributed.destroy_process_group()
 

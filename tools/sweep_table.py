@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""Writes table.md and table.csv of a sweep's runs: mean and spread of the mAP over the seeds of each setting.
+
+tools/sweep_table.py FOLDER
+"""
+
+import argparse
+from pathlib import Path
+
+from slowfast_thermal.checkpoint.training_state import replacing
+from slowfast_thermal.errors import exit_codes
+from slowfast_thermal.evaluation.sweep import sweep_table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=Path, help="holds a folder KEY=VALUE,...,RNG_SEED=N for each run"
+    )
+    args = parser.parse_args()
+    with exit_codes():
+        table = sweep_table(args.folder)
+        text = table.to_markdown(index=False, floatfmt=".3f")
+        for name, content in (("table.md", f"{text}\n"), ("table.csv", table.to_csv(index=False))):
+            with replacing(args.folder / name) as temporary:
+                Path(temporary).write_text(content, encoding="utf-8")
+        print(text)
+
+
+if __name__ == "__main__":
+    main()
