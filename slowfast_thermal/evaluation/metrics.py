@@ -1,11 +1,13 @@
 """Average precision of each class by PySlowFast's AVA evaluation, and how sure the mean is.
 
-Letters: K keyframes, C classes, B bootstrap samples.
+Letters: K keyframes, C classes, D detections of a class, B bootstrap samples.
 """
 
 import contextlib
 import io
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +15,19 @@ import torch
 from slowfast_thermal.pyslowfast import AVAMeter, ava_evaluation, per_image_evaluation
 
 # Boxes of one person overlap at least this much (intersection over union), as in AVA.
-_IOU = 0.5
+IOU = 0.5
+
+
+class Ranking(NamedTuple):
+    """The detections of one class by falling score, in the order in which AVA's evaluation counts them.
+
+    scores: (D,) float; correct: (D,) bool, whether each is an annotated person of that class, found for the first
+    time; keyframe: (D,) int, its place in `Evaluation.keyframes`.
+    """
+
+    scores: np.ndarray
+    correct: np.ndarray
+    keyframe: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,25 @@ class Evaluation:
     num_keyframes: int
     groundtruth: tuple[dict, dict, dict]
     detections: tuple[dict, dict, dict]
+
+    @cached_property
+    def keyframes(self) -> list[str]:
+        """ "recording,timestamp" of the K annotated or predicted keyframes, sorted."""
+        return sorted({*self.groundtruth[0], *self.detections[0]})
+
+    @cached_property
+    def rankings(self) -> list[Ranking]:
+        """Of each of the C classes, matched keyframe by keyframe by PySlowFast's evaluation."""
+        place = {keyframe: k for k, keyframe in enumerate(self.keyframes)}
+        matched = {keyframe: _match(self, keyframe) for keyframe in self.detections[0]}
+        rankings = []
+        for c in range(len(self.class_ap)):
+            scores = np.concatenate([np.empty(0), *(scores[c] for scores, _ in matched.values())])
+            correct = np.concatenate([np.empty(0, bool), *(correct[c] for _, correct in matched.values())])
+            owner = [place[keyframe] for keyframe, (scores, _) in matched.items() for _ in scores[c]]
+            order = np.argsort(scores)[::-1]
+            rankings.append(Ranking(scores[order], correct[order], np.array(owner, int)[order]))
+        return rankings
 
 
 class DetectionMeter(AVAMeter):
@@ -89,52 +122,50 @@ def bootstrap_interval(evaluation: Evaluation, num_samples: int) -> tuple[float,
     Returns:
         Low and high end; (NaN, NaN) without boxes.
     """
-    keyframes = sorted({*evaluation.groundtruth[0], *evaluation.detections[0]})
-    num_classes = len(evaluation.class_ap)
-    matched = [_match(evaluation, keyframe, num_classes) for keyframe in keyframes]
-    num_boxes = np.array([counts for _, _, counts in matched])
-    # Each class once as flat arrays with the keyframe of each detection, by falling score.
-    ranked = []
-    for c in range(num_classes):
-        scores = np.concatenate([scores[c] for scores, _, _ in matched])
-        correct = np.concatenate([correct[c] for _, correct, _ in matched])
-        owner = np.repeat(np.arange(len(keyframes)), [len(scores[c]) for scores, _, _ in matched])
-        order = np.argsort(scores)[::-1]
-        ranked.append((correct[order], owner[order]))
-
+    num_keyframes, num_classes = len(evaluation.keyframes), len(evaluation.class_ap)
+    labels = evaluation.groundtruth[1]
+    num_boxes = np.array(
+        [np.bincount(np.array(labels.get(k, []), int) - 1, minlength=num_classes) for k in evaluation.keyframes]
+    )
     rng = np.random.default_rng(0)
     means = []
     for _ in range(num_samples):
-        times = np.bincount(rng.integers(len(keyframes), size=len(keyframes)), minlength=len(keyframes))
-        means.append(_resampled_map(ranked, num_boxes, times))
+        times = np.bincount(rng.integers(num_keyframes, size=num_keyframes), minlength=num_keyframes)
+        means.append(_resampled_map(evaluation.rankings, num_boxes, times))
     means = np.array(means)
     means = means[~np.isnan(means)]
     return tuple(np.percentile(means, [2.5, 97.5]).tolist()) if len(means) else (float("nan"), float("nan"))
 
 
-def _resampled_map(ranked: list[tuple[np.ndarray, np.ndarray]], num_boxes: np.ndarray, times: np.ndarray) -> float:
-    """mAP of a sample that holds keyframe k `times[k]` times."""
+def _resampled_map(rankings: list[Ranking], num_boxes: np.ndarray, times: np.ndarray) -> float:
+    """mAP of a sample that holds keyframe k `times[k]` times, where class c has `num_boxes[k, c]` boxes."""
     aps = []
-    for c, (correct, owner) in enumerate(ranked):
+    for c, ranking in enumerate(rankings):
         total = int(times @ num_boxes[:, c])
         if total:
-            aps.append(_average_precision(np.repeat(correct, times[owner]), total))
+            aps.append(_average_precision(np.repeat(ranking.correct, times[ranking.keyframe]), total))
     return float(np.mean(aps)) if aps else float("nan")
 
 
 def _average_precision(correct: np.ndarray, num_boxes: int) -> float:
-    """AP as the AVA evaluation defines it (area under the falling envelope of precision over recall),
-    from the correctness of detections by falling score. That evaluation's own function loops in Python
-    over every detection, too slow for a thousand samples."""
+    """AP as the AVA evaluation defines it, from the correctness of detections by falling score. That evaluation's
+    own function loops in Python over every detection, too slow for a thousand samples."""
+    return float(best_precision(correct)[correct].sum() / num_boxes)
+
+
+def best_precision(correct: np.ndarray) -> np.ndarray:
+    """(D,) precision at each of the detections by falling score or at a later one, the highest of these: the curve
+    whose area over recall is AVA's AP.
+
+    Args:
+        correct: (D,) bool.
+    """
     precision = correct.cumsum() / np.arange(1, len(correct) + 1)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(envelope[correct].sum() / num_boxes)
+    return np.maximum.accumulate(precision[::-1])[::-1]
 
 
-def _match(
-    evaluation: Evaluation, keyframe: str, num_classes: int
-) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
-    """Scores and correctness of a keyframe's detections, by class, and its (C,) numbers of annotated boxes."""
+def _match(evaluation: Evaluation, keyframe: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Scores and correctness of a keyframe's detections, by class."""
 
     def arrays(found: tuple[dict, dict, dict]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         boxes, labels, scores = (part.get(keyframe, []) for part in found)
@@ -142,8 +173,8 @@ def _match(
 
     true_boxes, true_labels, _ = arrays(evaluation.groundtruth)
     boxes, labels, scores = arrays(evaluation.detections)
-    matcher = per_image_evaluation.PerImageEvaluation(num_classes, _IOU)
+    matcher = per_image_evaluation.PerImageEvaluation(len(evaluation.class_ap), IOU)
     found_scores, correct, *_ = matcher.compute_object_detection_metrics(
         boxes, scores, labels, true_boxes, true_labels, np.zeros(len(true_boxes), bool), np.zeros(len(true_boxes), bool)
     )
-    return found_scores, [part.astype(bool) for part in correct], np.bincount(true_labels, minlength=num_classes)
+    return found_scores, [part.astype(bool) for part in correct]

@@ -1,0 +1,94 @@
+"""Who is who in a keyframe: its annotated and its predicted people, matched by their boxes.
+
+Letters: R annotated and P predicted people of a keyframe, C classes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torchvision.ops import box_iou
+
+from slowfast_thermal.datasets.annotations import Keyframe
+from slowfast_thermal.evaluation.metrics import IOU
+
+Detections = tuple[dict, dict, dict]
+"""Boxes (y1, x1, y2, x2 divided by the image size), class ids from 1 and scores, each by "recording,timestamp", as in
+`Evaluation.detections`."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person of a keyframe: annotated, predicted, or both.
+
+    Attributes:
+        actions: classes the person is annotated with, from 0; none for a predicted person that is not annotated.
+        annotated_box, predicted_box: (4,) x1, y1, x2, y2 divided by the image size, or None.
+        scores: (C,) float of the prediction, or None; 0 for a class that was not predicted.
+    """
+
+    actions: list[int]
+    annotated_box: np.ndarray | None
+    predicted_box: np.ndarray | None = None
+    scores: np.ndarray | None = None
+
+    @property
+    def best(self) -> int:
+        """The class with the highest score, of a predicted person."""
+        return int(self.scores.argmax())
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the class with the highest score is none of the person's actions."""
+        return self.scores is not None and self.best not in self.actions
+
+
+def keyframe_key(keyframe: Keyframe) -> str:
+    """The "recording,timestamp" by which PySlowFast's AVA evaluation knows a keyframe."""
+    return f"{keyframe.recording},{keyframe.timestamp:04d}"
+
+
+def match_people(keyframe: Keyframe, detections: Detections) -> list[Person]:
+    """The people of a keyframe, first the annotated ones, then predicted ones that match none of them.
+
+    Boxes are matched one to one, the largest overlap first, from an intersection over union of 0.5 on.
+    """
+    boxes, scores = _predictions(keyframe, detections)
+    overlap = box_iou(torch.from_numpy(keyframe.boxes).double(), torch.from_numpy(boxes)).numpy()
+    matches = {}
+    for place in np.argsort(-overlap, axis=None, kind="stable"):
+        annotated, predicted = np.unravel_index(place, overlap.shape)
+        if overlap[annotated, predicted] < IOU:
+            break
+        if annotated not in matches and predicted not in matches.values():
+            matches[annotated] = predicted
+
+    people = []
+    for annotated, (box, label) in enumerate(zip(keyframe.boxes, keyframe.labels)):
+        predicted = matches.get(annotated)
+        found = () if predicted is None else (boxes[predicted], scores[predicted])
+        people.append(Person(label.nonzero()[0].tolist(), box, *found))
+    others = [predicted for predicted in range(len(boxes)) if predicted not in matches.values()]
+    return people + [Person([], None, boxes[predicted], scores[predicted]) for predicted in others]
+
+
+def find_mistakes(keyframes: Iterable[Keyframe], detections: Detections) -> list[tuple[Keyframe, list[Person]]]:
+    """The keyframes in which someone's highest class is wrong, each with all its people; the highest such score first."""
+    found = []
+    for keyframe in keyframes:
+        people = match_people(keyframe, detections)
+        wrong = [person.scores.max() for person in people if person.is_wrong]
+        if wrong:
+            found.append((max(wrong), keyframe, people))
+    found.sort(key=lambda mistake: -mistake[0])
+    return [(keyframe, people) for _, keyframe, people in found]
+
+
+def _predictions(keyframe: Keyframe, detections: Detections) -> tuple[np.ndarray, np.ndarray]:
+    """(P, 4) boxes x1, y1, x2, y2 and (P, C) scores; rows of the same box are one person's scores."""
+    scores = {}
+    for box, label, score in zip(*(part.get(keyframe_key(keyframe), []) for part in detections)):
+        scores.setdefault(tuple(box), np.zeros(keyframe.labels.shape[1]))[label - 1] = score
+    boxes = np.array(list(scores), float).reshape(-1, 4)[:, [1, 0, 3, 2]]
+    return boxes, np.array(list(scores.values())).reshape(len(boxes), keyframe.labels.shape[1])
