@@ -126,10 +126,13 @@ class Thermal(torch.utils.data.Dataset):
         """The keyframe of sample `index`."""
         return self._samples[index][0]
 
-    def keyframe_picture(self, index: int) -> np.ndarray:
-        """(H, W) float32 degrees Celsius of the keyframe of sample `index`."""
-        keyframe = self.keyframe(index)
-        return self._cache[keyframe.recording].read(np.array([keyframe.frame_index]))[0].cpu().numpy()
+    def temperatures(self, recording: str, indices: np.ndarray) -> np.ndarray:
+        """(K, H, W) float32 degrees Celsius of a recording's frames at `indices` (K,); beyond its ends these repeat."""
+        return self._cache[recording].read(indices).cpu().numpy()
+
+    def timestamps(self, recording: str) -> np.ndarray:
+        """(N,) int64 milliseconds of the N frames of a recording."""
+        return self._cache[recording].timestamps
 
     def __getitem__(self, key: int | tuple[int, int]) -> tuple:
         """One clip with its people.

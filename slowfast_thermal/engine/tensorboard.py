@@ -1,19 +1,25 @@
 """What TensorBoard shows of a training."""
 
+import itertools
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.evaluation.confusion import count_confusions, plot_confusions
+from slowfast_thermal.evaluation.figures import figure_picture
 from slowfast_thermal.evaluation.metrics import Evaluation
-from slowfast_thermal.evaluation.pictures import draw_predictions
+from slowfast_thermal.evaluation.people import match_people
+from slowfast_thermal.evaluation.pictures import draw_keyframe
 
 # Keyframes shown at each evaluation, spread over the whole set.
 _NUM_PICTURES = 4
 
 
 class TrainingBoard:
-    """Writes loss, learning rate, mAP, AP of each class, and keyframes with their predictions.
+    """Writes loss, learning rate, mAP, AP of each class, the confusion matrix, and keyframes with their predictions.
 
     Writes to TENSORBOARD.LOG_DIR inside OUTPUT_DIR, or nothing without TENSORBOARD.ENABLE.
     """
@@ -37,11 +43,17 @@ class TrainingBoard:
         for name, ap in evaluation.class_ap.items():
             if ap is not None:
                 self._writer.add_scalar(f"Val/AP/{name}", ap, epoch)
-        step = max(len(dataset) // _NUM_PICTURES, 1)
-        for index in range(0, len(dataset), step)[:_NUM_PICTURES]:
-            picture = draw_predictions(dataset, index, evaluation)
-            self._writer.add_image(f"Val/{dataset.keyframe(index).image_id}", picture, epoch, dataformats="HWC")
+        people = [match_people(keyframe, evaluation.detections) for keyframe in dataset.keyframes]
+        counts = count_confusions(itertools.chain(*people), len(dataset.classes))
+        figure = plot_confusions(counts, dataset.classes, normalized=False)
+        self._add_picture("Val/confusion", figure_picture(figure), epoch)
+        step = max(len(people) // _NUM_PICTURES, 1)
+        for keyframe, found in list(zip(dataset.keyframes, people))[::step][:_NUM_PICTURES]:
+            self._add_picture(f"Val/{keyframe.image_id}", draw_keyframe(dataset, keyframe, found), epoch)
         self._writer.flush()
+
+    def _add_picture(self, name: str, picture: Image.Image, epoch: int) -> None:
+        self._writer.add_image(name, np.asarray(picture), epoch, dataformats="HWC")
 
     def close(self) -> None:
         """Ends the event file."""

@@ -59,12 +59,12 @@ def test_a_run_leaves_checkpoints_metrics_predictions_and_logs(finished_run):
     assert "json_stats" not in out and "ETA" in out
 
 
-def test_tensorboard_shows_loss_rate_map_class_ap_and_pictures(finished_run):
+def test_tensorboard_shows_loss_rate_map_class_ap_confusions_and_pictures(finished_run):
     board = EventAccumulator(str(finished_run[0] / "tensorboard")).Reload()
     scalars, images = board.Tags()["scalars"], board.Tags()["images"]
     assert {"Train/loss", "Train/lr", "Val/mAP"} <= set(scalars)
     assert any(name.startswith("Val/AP/") for name in scalars)
-    assert len(images) == 4
+    assert len(images) == 5 and "Val/confusion" in images
 
 
 def test_training_starts_from_pretrained_weights_and_its_checkpoint_names_the_classes(
