@@ -5,6 +5,7 @@ setup(
     version="0.1.0",
     description="Action detection in thermal recordings with PySlowFast",
     packages=find_packages(include=["slowfast_thermal", "slowfast_thermal.*"]),
+    package_data={"slowfast_thermal.evaluation": ["report.html"]},
     python_requires=">=3.10",
     install_requires=[
         "torch>=2.4",
@@ -19,6 +20,7 @@ setup(
         "av",
         "tensorboard",
         "matplotlib",
+        "jinja2",
         "pillow>=10.1",
         "tabulate",
         "tqdm",

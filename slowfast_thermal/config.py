@@ -172,8 +172,8 @@ def load_config(path: str, overrides: list[str]) -> CfgNode:
     if len(overrides) % 2:
         raise InputError(f"'{overrides[-1]}' has no value: give overrides as KEY VALUE pairs.")
 
-    keys = _leaves(cfg)
-    for origin, names in ((path, _leaves(from_file)), ("The command line", overrides[::2])):
+    keys = leaves(cfg)
+    for origin, names in ((path, leaves(from_file)), ("The command line", overrides[::2])):
         for name in names:
             if name not in keys:
                 nearest = difflib.get_close_matches(name, keys, n=1, cutoff=0.0)[0]
@@ -193,12 +193,12 @@ def load_config(path: str, overrides: list[str]) -> CfgNode:
     return cfg
 
 
-def _leaves(node: dict, prefix: str = "") -> dict[str, object]:
+def leaves(node: dict, prefix: str = "") -> dict[str, object]:
     """Values of all keys that are no nodes, by full name."""
-    leaves = {}
+    found = {}
     for key, value in node.items():
-        leaves |= _leaves(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {prefix + key: value}
-    return leaves
+        found |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {prefix + key: value}
+    return found
 
 
 def _with_floats(values: CfgNode, defaults: CfgNode) -> CfgNode:

@@ -18,6 +18,7 @@ from slowfast_thermal.engine.processes import gather_rows, remember
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.ava_files import export_ava_files
 from slowfast_thermal.evaluation.metrics import DetectionMeter, Evaluation, bootstrap_interval
+from slowfast_thermal.evaluation.report import write_report
 from slowfast_thermal.evaluation.results import results_table, write_results
 from slowfast_thermal.models import ThermalSlowFast
 from slowfast_thermal.pyslowfast import distributed as du
@@ -129,5 +130,6 @@ def test(cfg) -> None:
         write_results(evaluation, interval, Path(cfg.OUTPUT_DIR))
         print(results_table(evaluation))
         print(f"mAP {evaluation.mean_ap:.3f} (95 % interval {interval[0]:.3f} to {interval[1]:.3f})")
-        for name in ("test_metrics.json", "predictions.csv"):
+        write_report(evaluation, interval, loader.dataset, Path(path), cfg)
+        for name in ("test_metrics.json", "predictions.csv", "report.html"):
             print(f"Wrote {Path(cfg.OUTPUT_DIR) / name}")

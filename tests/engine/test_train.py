@@ -54,6 +54,7 @@ def test_a_run_leaves_checkpoints_metrics_predictions_and_logs(finished_run):
     assert 0 <= metrics["mAP"] <= 1 and len(metrics["per_class_ap"]) == 8
     assert f"mAP {metrics['mAP']:.3f}" in out and all(name in out for name in metrics["per_class_ap"])
     assert (output / "predictions.csv").read_text().count("\n") == 8 * sum(metrics["num_boxes"].values())
+    assert f"Wrote {output / 'report.html'}" in out and (output / "report" / "training.png").is_file()
     types = [json.loads(line.split("json_stats: ")[1])["_type"] for line in (output / "json_stats.log").open()]
     assert {"val_epoch", "test_epoch"} <= set(types)
     assert "json_stats" not in out and "ETA" in out
