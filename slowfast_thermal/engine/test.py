@@ -1,6 +1,8 @@
 """Evaluation of a network on the test keyframes."""
 
+import datetime
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,13 +62,20 @@ def evaluate(model: torch.nn.Module, loader: DataLoader, cfg, mode: str) -> Eval
 
 
 def _timed(loader: DataLoader, meter: DetectionMeter) -> Iterator[tuple]:
-    """The loader's batches (inputs, labels, index, extra); the meter logs what each takes."""
+    """The loader's batches (inputs, labels, index, extra); the log tells what each takes and how many are left."""
+    started = time.monotonic()
     meter.iter_tic()
     for iteration, batch in enumerate(loader):
         meter.data_toc()
         yield as_tensors(batch)
         meter.iter_toc()
         meter.log_iter_stats(0, iteration)
+        done = iteration + 1
+        if done % meter.cfg.LOG_PERIOD == 0 or done == len(loader):
+            remaining = (time.monotonic() - started) / done * (len(loader) - done)
+            logger.info(
+                "%s: batch %d/%d, ETA %s", meter.mode, done, len(loader), datetime.timedelta(seconds=round(remaining))
+            )
         meter.iter_tic()
 
 

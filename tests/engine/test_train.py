@@ -57,7 +57,7 @@ def test_a_run_leaves_checkpoints_metrics_predictions_and_logs(finished_run):
     assert f"Wrote {output / 'report.html'}" in out and (output / "report" / "training.png").is_file()
     types = [json.loads(line.split("json_stats: ")[1])["_type"] for line in (output / "json_stats.log").open()]
     assert {"val_epoch", "test_epoch"} <= set(types)
-    assert "json_stats" not in out and "ETA" in out
+    assert "json_stats" not in out and "s an iteration, ETA" in out and "test: batch 2/2, ETA 0:00:00" in out
 
 
 def test_tensorboard_shows_loss_rate_map_class_ap_confusions_and_pictures(finished_run):
