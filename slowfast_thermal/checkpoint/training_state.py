@@ -1,7 +1,7 @@
 """Checkpoints in PySlowFast's format and folder, with what a run needs to go on where it stopped."""
 
 import os
-import tempfile
+import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,13 +58,13 @@ def remove_partial_files(folder: Path) -> None:
 def replacing(path: Path):
     """Gives the name of a temporary file that takes the place of `path` once the block has ended well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_PARTIAL)
-    os.close(handle)
+    # Not `tempfile`, whose files only their owner may read.
+    temporary = path.with_name(_PARTIAL + secrets.token_hex(8))
     try:
-        yield temporary
+        yield str(temporary)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
 
 

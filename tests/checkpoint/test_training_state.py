@@ -91,6 +91,13 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_a_written_file_may_be_read_by_whom_the_umask_lets(tmp_path):
+    (tmp_path / "plain").touch()
+    with replacing(tmp_path / "file") as temporary:
+        open(temporary, "w").close()
+    assert os.stat(tmp_path / "file").st_mode == os.stat(tmp_path / "plain").st_mode
+
+
 def test_what_a_killed_process_left_is_removed_and_never_taken_for_a_checkpoint(tmp_path):
     path = checkpoint_path(str(tmp_path), 1)
     save_checkpoint(path, new_state(), get_cfg())
