@@ -36,7 +36,7 @@ def draw_frame(
     people: Sequence[Person],
     classes: list[str],
     title: str,
-    num_lines: int = 0,
+    min_height: int = 0,
 ) -> Image.Image:
     """A frame with its people.
 
@@ -46,7 +46,7 @@ def draw_frame(
         people: that are shown.
         classes: names of the C classes.
         title: the first line below the frame.
-        num_lines: lines for which there is to be room at least, so that the frames of a video are of one size.
+        min_height: pixels that the picture is high at least, so that the frames of a video are of one size.
     """
     frame = _enlarge(temperatures, limits)
     draw = ImageDraw.Draw(frame)
@@ -59,7 +59,7 @@ def draw_frame(
     lines = [(line, _TEXT) for line in _wrap(title, width)]
     for letter, person in zip(letters, people):
         lines += [(line, _TEXT) for line in _wrap(f"{letter}  {describe(person, classes)}", width)]
-    height = frame.height + 2 * _MARGIN + _LINE_HEIGHT * max(len(lines), num_lines)
+    height = max(frame.height + 2 * _MARGIN + _LINE_HEIGHT * len(lines), min_height)
     # Video codecs take sides of an even number of pixels.
     picture = Image.new("RGB", (width + width % 2, height + height % 2), "white")
     picture.paste(frame, (0, 0))

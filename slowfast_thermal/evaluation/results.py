@@ -7,7 +7,10 @@ import simplejson
 from tabulate import tabulate
 
 from slowfast_thermal.checkpoint.training_state import replacing
+from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.metrics import Evaluation
+from slowfast_thermal.evaluation.people import Detections, keyframe_key
 
 
 def results_table(evaluation: Evaluation) -> str:
@@ -48,3 +51,36 @@ def write_results(evaluation: Evaluation, interval: tuple[float, float], output_
         for key in boxes:
             for (y1, x1, y2, x2), label, score in zip(boxes[key], labels[key], scores[key]):
                 file.write(f"{key},{x1:.6f},{y1:.6f},{x2:.6f},{y2:.6f},{label},{score:.8f}\n")
+
+
+def read_predictions(path: Path, dataset: Thermal) -> Detections:
+    """Reads a `predictions.csv` as `write_results` writes it; other data sets' keyframes are ignored.
+
+    Raises:
+        InputError: there is no such file, a line does not fit, or no keyframe is of `dataset`.
+    """
+    if not path.is_file():
+        raise InputError(f"Predictions '{path}' do not exist: test first, and give the predictions.csv of OUTPUT_DIR.")
+    wanted = {keyframe_key(keyframe) for keyframe in dataset.keyframes}
+    boxes, labels, scores = {}, {}, {}
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        try:
+            recording, timestamp, *box, label, score = line.split(",")
+            x1, y1, x2, y2 = map(float, box)
+            label, score = int(label), float(score)
+            fits = 0 <= x1 <= x2 <= 1 and 0 <= y1 <= y2 <= 1 and 1 <= label <= len(dataset.classes) and 0 <= score <= 1
+        except ValueError:
+            fits = False
+        if not fits:
+            raise InputError(
+                f"{path}, line {number}: '{line[:80]}' is not 'recording,timestamp,x1,y1,x2,y2,label,score' with a box "
+                f"inside the image and a label from 1 to {len(dataset.classes)}: give the predictions of this data set."
+            )
+        key = f"{recording},{timestamp}"
+        if key in wanted:
+            boxes.setdefault(key, []).append([y1, x1, y2, x2])
+            labels.setdefault(key, []).append(label)
+            scores.setdefault(key, []).append(score)
+    if not boxes:
+        raise InputError(f"{path} predicts none of the test keyframes: give the predictions of this data set.")
+    return boxes, labels, scores

@@ -17,9 +17,9 @@ def pixels(picture, color):
     return np.argwhere((np.asarray(picture) == ImageColor.getrgb(color)).all(2))
 
 
-def draw(people, frame=None, title="title", num_lines=0):
+def draw(people, frame=None, title="title", min_height=0):
     frame = np.full((40, 60), 15.0) if frame is None else frame
-    return draw_frame(frame, (10.0, 30.0), people, CLASSES, title, num_lines)
+    return draw_frame(frame, (10.0, 30.0), people, CLASSES, title, min_height)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,8 @@ def test_sensors_of_any_size_give_pictures_with_sides_that_videos_take(shape):
 
 
 def test_frames_of_a_video_are_of_one_size_whoever_is_in_them():
-    assert draw([], num_lines=6).size == draw([Person([0], BOX)] * 3, num_lines=6).size
+    full = draw([Person([0], BOX)] * 3)
+    assert draw([], min_height=full.height).size == full.size
 
 
 def test_a_frame_of_one_temperature_can_be_coloured():
