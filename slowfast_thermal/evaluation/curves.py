@@ -49,7 +49,9 @@ def plot_precision_recall(evaluation: Evaluation) -> Figure:
         recall, precision = precision_recall(evaluation.rankings[c], evaluation.num_boxes[names[c]])
         axes.fill_between(recall, precision, step="pre", color=LINE, alpha=0.2, linewidth=0)
         axes.step(recall, precision, where="pre", color=LINE)
-        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.05), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.05))
+        axes.set_xticks((0, 0.5, 1), ("0", "0.5", "1"))
+        axes.set_yticks((0, 0.5, 1), ("0", "0.5", "1"))
         axes.set_title(f"{short_name(names[c])}\nAP {evaluation.class_ap[names[c]]:.3f}", fontsize=8)
         axes.tick_params(labelsize=8)
     for axes in grid.flat[len(shown) :]:
