@@ -68,7 +68,7 @@ def plot_confusions(counts: np.ndarray, classes: list[str], normalized: bool) ->
     side = 1.9 + 0.27 * max(len(shown), 6)
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.add_subplot(
-        xlabel="predicted", ylabel="annotated", title="Share of each row (%)" if normalized else "Number of people"
+        xlabel="predicted", ylabel="annotated", title="Share of each row (%)" if normalized else "Number of boxes"
     )
     axes.title.set_fontsize(10)
     highest = 100 if normalized else max(values.max(initial=0), 1)

@@ -115,7 +115,7 @@ def describe(person: Person, classes: list[str]) -> str:
     predicted = f"{classes[person.best]} {person.scores[person.best]:.2f}"
     if not person.actions:
         return f"{predicted}, annotated no one"
-    return f"{predicted}, {annotated if person.is_wrong else 'as annotated'}"
+    return f"{predicted}, {'as annotated' if person.actions == [person.best] else annotated}"
 
 
 def _enlarge(temperatures: np.ndarray, limits: tuple[float, float]) -> Image.Image:

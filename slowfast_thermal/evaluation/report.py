@@ -25,6 +25,8 @@ from slowfast_thermal.evaluation.pictures import describe, draw_clip
 
 # Keyframes with mistakes that are shown.
 _NUM_MISTAKES = 12
+# Classes of which two confusion matrices beside each other would be too small to read.
+_MANY_CLASSES = 15
 
 
 class _Picture(NamedTuple):
@@ -89,6 +91,7 @@ def _confusions(evaluation: Evaluation, dataset: Thermal, folder: Path) -> dict:
             for name, normalized in (("confusion_counts", False), ("confusion_shares", True))
         ],
         "max_confusions": confusion.MAX_CLASSES,
+        "many_classes_occur": np.count_nonzero(counts.sum(0) + counts.sum(1)) > _MANY_CLASSES,
         "several_actions": any(len(person.actions) > 1 for person in people),
     }
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -26,8 +27,8 @@ def check_output(path: Path) -> None:
         raise InputError(
             f"'{path}' is neither {', '.join(SUFFIXES[:-1])} nor {SUFFIXES[-1]}: give --output such a name."
         )
-    if not path.parent.is_dir():
-        raise InputError(f"Folder '{path.parent}' of --output does not exist: make it, or name another.")
+    if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        raise InputError(f"'{path.parent}' is no folder that can be written: make it, or give --output another.")
 
 
 def write_pictures(path: Path, pictures: Iterable[Image.Image], durations: Sequence[int]) -> None:

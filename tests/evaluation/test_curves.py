@@ -51,6 +51,15 @@ def test_a_class_that_nobody_predicted_has_no_area():
     assert recall.tolist() == precision.tolist() == [0.0]
 
 
+def test_of_many_classes_those_with_the_most_boxes_are_drawn():
+    names = [f"class {c}" for c in range(40)]
+    boxes = {name: (c * 7) % 40 for c, name in enumerate(names)}
+    keyframe = {"A,1000": []}
+    evaluation = Evaluation(0.0, dict.fromkeys(names, 0.0), boxes, 1, ({}, {}, {}), (keyframe, keyframe, keyframe))
+    shown = [axes.get_title().splitlines()[0] for axes in plot_precision_recall(evaluation).axes if axes.lines]
+    assert shown == [name for name in names if boxes[name] >= 24]
+
+
 def test_a_figure_without_any_box_can_be_drawn():
     empty = Evaluation(float("nan"), {"standing": None}, {"standing": 0}, 1, ({}, {}, {}), ({}, {}, {}))
     plot_precision_recall(empty).savefig("/dev/null", format="png")

@@ -91,6 +91,7 @@ def test_words_tell_right_wrong_missed_and_invented_people():
     assert describe(Person([1], BOX, BOX, scores), CLASSES) == f"{CLASSES[1]} 0.75, as annotated"
     assert describe(Person([0], BOX, BOX, scores), CLASSES) == f"{CLASSES[1]} 0.75, annotated standing"
     assert describe(Person([0], BOX), CLASSES) == "annotated standing"
+    assert describe(Person([0, 1], BOX, BOX, scores), CLASSES).endswith(f"0.75, annotated standing, {CLASSES[1]}")
     assert describe(Person([], None, BOX, scores), CLASSES) == f"{CLASSES[1]} 0.75, annotated no one"
 
 

@@ -149,7 +149,7 @@ def test_predictions_that_do_not_fit_are_named(dataset, tmp_path, text, message)
         (lambda d: scenes.recording_scenes(d, "C", NONE), r"no recording 'C' .* choose one of A, B\."),
         (lambda d: scenes.mistake_scenes(d, 3, NONE, 64), r"--mistakes takes a number from 1 on, and --predictions"),
         (lambda d: write_pictures(Path("x.avi"), [], [1]), r"'x\.avi' is neither \.png, \.gif nor \.mp4"),
-        (lambda d: write_pictures(Path("gone/x.png"), [], [1]), r"Folder 'gone' of --output does not exist"),
+        (lambda d: write_pictures(Path("gone/x.png"), [], [1]), r"'gone' is no folder that can be written"),
         (lambda d: write_pictures(Path("x.gif"), [], [1] * 1001), r"1001 pictures are too many for x\.gif"),
     ],
 )
