@@ -9,7 +9,8 @@ import argparse
 
 from tqdm import tqdm
 
-from slowfast_thermal.datasets.conversion import SESSION_PATTERN, SPLITS, convert, read_class_list
+from slowfast_thermal.datasets.conversion import convert, read_class_list
+from slowfast_thermal.datasets.splits import SESSION_PATTERN, SPLITS
 from slowfast_thermal.datasets.synthetic import synthesize
 from slowfast_thermal.errors import exit_codes
 

@@ -58,7 +58,8 @@ class Annotations:
     num_dropped: int
 
 
-def _read_json(path: Path) -> object:
+def read_json(path: Path) -> object:
+    """What a JSON file holds. Raises InputError if there is none or it is not valid."""
     if not path.is_file():
         raise InputError(f"File '{path}' does not exist: check DATA.PATH_TO_DATA_DIR and the names under it.")
     try:
@@ -146,7 +147,7 @@ def load_annotations(paths: list[Path]) -> Annotations:
 
     seen_ids, seen_times = {}, {}
     for path in paths:
-        document = _read_json(path)
+        document = read_json(path)
         file_classes = _read_classes(document, path)
         if classes is not None and file_classes != classes:
             raise InputError(f"{path} has other categories than {paths[0]}: give all files the same list.")
@@ -244,7 +245,7 @@ def _read_coco_results(
 ) -> dict[str, list]:
     found = {keyframe.image_id: [] for keyframe in keyframes}
     recordings = {keyframe.image_id: keyframe.recording for keyframe in keyframes}
-    document = _read_json(path)
+    document = read_json(path)
     if not isinstance(document, list):
         raise InputError(f"{path} is no list of COCO results: give [{{image_id, bbox, score}}, ...].")
     for position, record in enumerate(document):

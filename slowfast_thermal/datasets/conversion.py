@@ -22,11 +22,10 @@ import numpy as np
 from slowfast_thermal.datasets.annotations import are_four_numbers, field, load_annotations
 from slowfast_thermal.datasets.folders import new_folder
 from slowfast_thermal.datasets.recordings import Recording
+from slowfast_thermal.datasets.splits import SESSION_PATTERN, check_split, draw_val, write_annotation_files
 from slowfast_thermal.errors import InputError
 
 THINGS = ("furniture", "object")
-SPLITS = ("keyframe", "recording", "session")
-SESSION_PATTERN = r"(.+)_R.*"
 
 
 class Summary(NamedTuple):
@@ -168,35 +167,6 @@ def _to_keyframes(
     return keyframes
 
 
-def _session(recording: str, pattern: str) -> str:
-    match = re.fullmatch(pattern, recording)
-    if not match or not match[1]:
-        raise InputError(
-            f"Recording '{recording}' does not tell its session by the pattern '{pattern}': give a session pattern that "
-            "fits all names, or split by recording."
-        )
-    return match[1]
-
-
-def _is_val(images: list[dict], split: str, session_pattern: str, val_fraction: float, seed: int) -> list[bool]:
-    """For each image, whether it belongs to the validation set. The draw takes at least one group, and not all."""
-    if split == "keyframe":
-        groups = [image["id"] for image in images]
-    elif split == "recording":
-        groups = [image["sensor_id"] for image in images]
-    else:
-        groups = [_session(image["sensor_id"], session_pattern) for image in images]
-    names = sorted(set(groups))
-    if len(names) < 2:
-        remedy = "add keyframes" if split == "keyframe" else f"add another {split}, or split by something smaller"
-        raise InputError(
-            f"All keyframes belong to one {split}, '{names[0]}', and train and val need one each: {remedy}."
-        )
-    num_val = min(max(round(val_fraction * len(names)), 1), len(names) - 1)
-    val_names = set(np.random.default_rng(seed).permutation(names)[:num_val].tolist())
-    return [group in val_names for group in groups]
-
-
 def _given_split(folder: Path) -> dict[tuple[str, int], bool]:
     """Whether a keyframe, named by recording and time, is in val and not in train of the annotation files in a folder."""
     is_val = {}
@@ -225,27 +195,6 @@ def _split_as(keyframes: list[_Keyframe], folder: Path, skipped: Counter) -> tup
             f"{folder} puts none of the keyframes into train or none into val: give annotation files of these recordings."
         )
     return [keyframe for keyframe, _ in kept], is_val
-
-
-def _check_settings(tolerance: int, split: str, session_pattern: str, val_fraction: float, seed: int) -> None:
-    if tolerance < 0:
-        raise InputError(f"A tolerance of {tolerance} ms: choose 0 or a positive number.")
-    if split not in SPLITS:
-        raise InputError(f"A split by '{split}': choose one of {', '.join(SPLITS)}.")
-    try:
-        has_group = re.compile(session_pattern).groups > 0
-    except re.error as error:
-        raise InputError(
-            f"The session pattern '{session_pattern}' is no regular expression ({error}): correct it."
-        ) from None
-    if not has_group:
-        raise InputError(
-            f"The session pattern '{session_pattern}' has no group: put the session's part in parentheses."
-        )
-    if not 0 < val_fraction < 1:
-        raise InputError(f"A validation fraction of {val_fraction}: choose one between 0 and 1.")
-    if seed < 0:
-        raise InputError(f"A seed of {seed}: choose 0 or a positive number.")
 
 
 def _check_classes(classes: Sequence[str], source: str) -> None:
@@ -349,7 +298,9 @@ def convert(
             to write; or there are too few keyframes, recordings or sessions to split.
     """
     raw_dir, frames_dir = Path(raw_dir), Path(frames_dir)
-    _check_settings(tolerance, split, session_pattern, val_fraction, seed)
+    if tolerance < 0:
+        raise InputError(f"A tolerance of {tolerance} ms: choose 0 or a positive number.")
+    check_split(split, session_pattern, val_fraction, seed)
     if classes is not None:
         _check_classes(classes, "The classes")
     for folder, content in ((raw_dir, "raw annotations"), (frames_dir, "recordings")):
@@ -374,14 +325,11 @@ def convert(
             classes = found
             _check_classes(classes, f"The people's subcategories in {raw_dir}")
         if split_as is None:
-            is_val = _is_val([keyframe.image for keyframe in keyframes], split, session_pattern, val_fraction, seed)
+            is_val = draw_val([keyframe.image for keyframe in keyframes], split, session_pattern, val_fraction, seed)
             origin = f"split by {split}, seed {seed}"
         else:
             keyframes, is_val = _split_as(keyframes, Path(split_as), skipped_keyframes)
             origin = f"split as {split_as}"
         documents = _to_documents(keyframes, is_val, classes)
-        for part, document in documents.items():
-            info = {"description": f"Thermal recordings ({part}), {origin}", "version": "1.0"}
-            text = json.dumps({**document, "info": info}, indent=2)
-            (root / f"{part}.json").write_text(text + "\n", encoding="utf-8")
+        write_annotation_files(root, documents, origin)
     return _summarize(documents, classes, skipped_keyframes, skipped_boxes)

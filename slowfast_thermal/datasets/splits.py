@@ -1,0 +1,164 @@
+"""Train and val: which keyframes go where, so that the two share no keyframe, recording or session.
+
+A session is a stretch in one room before one sensor; its recordings may overlap in time and then hold the same frames.
+A regular expression for a recording's whole name tells it: its first group is the session.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from slowfast_thermal.datasets.annotations import load_annotations, read_json
+from slowfast_thermal.datasets.folders import new_folder
+from slowfast_thermal.errors import InputError
+
+SPLITS = ("keyframe", "recording", "session")
+SESSION_PATTERN = r"(.+)_R.*"
+
+
+class Summary(NamedTuple):
+    """What a split holds, each for "train" and "val".
+
+    Attributes:
+        recordings: names of the recordings with keyframes there.
+        num_keyframes: with people and without.
+        num_boxes: people's boxes of each class.
+    """
+
+    recordings: dict[str, list[str]]
+    num_keyframes: dict[str, int]
+    num_boxes: dict[str, dict[str, int]]
+
+
+def check_session_pattern(pattern: str) -> None:
+    """Raises InputError unless the pattern is a regular expression with a group."""
+    try:
+        has_group = re.compile(pattern).groups > 0
+    except re.error as error:
+        raise InputError(f"The session pattern '{pattern}' is no regular expression ({error}): correct it.") from None
+    if not has_group:
+        raise InputError(f"The session pattern '{pattern}' has no group: put the session's part in parentheses.")
+
+
+def check_split(split: str, session_pattern: str, val_fraction: float, seed: int) -> None:
+    """Raises InputError for settings with which nothing can be split."""
+    if split not in SPLITS:
+        raise InputError(f"A split by '{split}': choose one of {', '.join(SPLITS)}.")
+    check_session_pattern(session_pattern)
+    if not 0 < val_fraction < 1:
+        raise InputError(f"A validation fraction of {val_fraction}: choose one between 0 and 1.")
+    if seed < 0:
+        raise InputError(f"A seed of {seed}: choose 0 or a positive number.")
+
+
+def session_of(recording: str, pattern: str) -> str | None:
+    """The session of a recording, None if the pattern does not tell it."""
+    match = re.fullmatch(pattern, recording)
+    return match[1] or None if match else None
+
+
+def _session(recording: str, pattern: str) -> str:
+    session = session_of(recording, pattern)
+    if session is None:
+        raise InputError(
+            f"Recording '{recording}' does not tell its session by the pattern '{pattern}': give a session pattern that "
+            "fits all names, or split by recording."
+        )
+    return session
+
+
+def draw_val(images: list[dict], split: str, session_pattern: str, val_fraction: float, seed: int) -> list[bool]:
+    """For each image, whether it belongs to the validation set. The draw takes at least one group, and not all.
+
+    Args:
+        images: of annotation files.
+        split: what train and val do not share: "keyframe", "recording" or "session".
+        session_pattern: tells the session from a recording's name.
+        val_fraction: of the keyframes, recordings or sessions.
+        seed: of the draw.
+
+    Raises:
+        InputError: there is only one group, or a recording's name does not tell its session.
+    """
+    if split == "keyframe":
+        groups = [str(image["id"]) for image in images]
+    elif split == "recording":
+        groups = [image["sensor_id"] for image in images]
+    else:
+        groups = [_session(image["sensor_id"], session_pattern) for image in images]
+    names = sorted(set(groups))
+    if len(names) < 2:
+        remedy = "add keyframes" if split == "keyframe" else f"add another {split}, or split by something smaller"
+        raise InputError(
+            f"All keyframes belong to one {split}, '{names[0]}', and train and val need one each: {remedy}."
+        )
+    num_val = min(max(round(val_fraction * len(names)), 1), len(names) - 1)
+    val_names = set(np.random.default_rng(seed).permutation(names)[:num_val].tolist())
+    return [group in val_names for group in groups]
+
+
+def write_annotation_files(folder: Path, documents: dict[str, dict], origin: str) -> None:
+    """Writes "train" and "val" of `documents` to `train.json` and `val.json`, with a word on where the split is from."""
+    for part, document in documents.items():
+        info = {"description": f"Thermal recordings ({part}), {origin}", "version": "1.0"}
+        text = json.dumps({**document, "info": info}, indent=2)
+        (folder / f"{part}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def split_again(
+    paths: Sequence[Path],
+    output_dir: str | Path,
+    *,
+    split: str = "session",
+    session_pattern: str = SESSION_PATTERN,
+    val_fraction: float = 0.2,
+    seed: int = 0,
+) -> Summary:
+    """Writes `train.json` and `val.json` with the keyframes of annotation files, split anew.
+
+    Images and annotations keep all their fields and their order. The same input gives the same files. Nothing is left
+    behind if the writing fails.
+
+    Args:
+        paths: annotation files with one class list and without a keyframe in common.
+        output_dir: a folder that does not exist yet or is empty.
+        split, session_pattern, val_fraction, seed: see `draw_val`.
+
+    Raises:
+        InputError: the output folder holds something already; a file or a setting is wrong; or there are too few
+            keyframes, recordings or sessions to split.
+    """
+    check_split(split, session_pattern, val_fraction, seed)
+    classes = load_annotations(paths).classes
+    given = [read_json(path) for path in paths]
+    images = [image for document in given for image in document["images"]]
+    people = [person for document in given for person in document["annotations"]]
+    if not images:
+        raise InputError(f"{', '.join(map(str, paths))}: there is no keyframe to split, so annotate some.")
+
+    is_val = dict(zip((image["id"] for image in images), draw_val(images, split, session_pattern, val_fraction, seed)))
+    documents = {
+        part: {
+            "images": [image for image in images if is_val[image["id"]] == in_val],
+            "annotations": [person for person in people if is_val[person["image_id"]] == in_val],
+            "categories": given[0]["categories"],
+        }
+        for part, in_val in (("train", False), ("val", True))
+    }
+    with new_folder(output_dir) as root:
+        write_annotation_files(root, documents, f"split by {split}, seed {seed}")
+    names = {category["id"]: category["name"] for category in given[0]["categories"]}
+    counts = {
+        part: Counter(names[person["category_id"]] for person in document["annotations"])
+        for part, document in documents.items()
+    }
+    return Summary(
+        {part: sorted({image["sensor_id"] for image in document["images"]}) for part, document in documents.items()},
+        {part: len(document["images"]) for part, document in documents.items()},
+        {part: {name: count[name] for name in classes} for part, count in counts.items()},
+    )
