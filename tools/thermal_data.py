@@ -1,18 +1,28 @@
 #!/usr/bin/env python3
-"""Makes data sets of thermal recordings.
+"""Makes, checks and splits data sets of thermal recordings.
 
-tools/thermal_data.py synthesize FOLDER
+tools/thermal_data.py validate FOLDER     exit status 2 if there are problems, 0 if there are none
+tools/thermal_data.py stats FOLDER
+tools/thermal_data.py split FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
+tools/thermal_data.py synthesize FOLDER
 """
 
 import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
 
+from tabulate import tabulate
 from tqdm import tqdm
 
+from slowfast_thermal.datasets.checks import Report, validate
 from slowfast_thermal.datasets.conversion import convert, read_class_list
-from slowfast_thermal.datasets.splits import SESSION_PATTERN, SPLITS
+from slowfast_thermal.datasets.splits import SESSION_PATTERN, SPLITS, split_again
+from slowfast_thermal.datasets.statistics import Range, RecordingStatistics, Statistics, collect_statistics
 from slowfast_thermal.datasets.synthetic import synthesize
-from slowfast_thermal.errors import exit_codes
+from slowfast_thermal.errors import BAD_INPUT, exit_codes
 
 
 def parse_args() -> argparse.Namespace:
@@ -45,20 +55,56 @@ def parse_args() -> argparse.Namespace:
     command.add_argument(
         "--split", choices=SPLITS, default="session", help="what train and val do not share (default session)"
     )
+    add_split_arguments(command)
+    command.add_argument(
+        "--split-as", metavar="FOLDER", help="keep the split of the train.json and val.json in this folder instead"
+    )
+
+    command = commands.add_parser("validate", help="list everything that is wrong with a data set")
+    add_data_arguments(command)
+    add_session_pattern(command)
+
+    command = commands.add_parser("stats", help="print what a data set holds")
+    add_data_arguments(command)
+
+    command = commands.add_parser("split", help="write a data set's train.json and val.json with another split")
+    add_data_arguments(command)
+    command.add_argument("output_dir", metavar="ANNOTATIONS_FOLDER", help="new or empty folder")
+    command.add_argument(
+        "--by", choices=SPLITS, default="session", help="what train and val do not share (default session)"
+    )
+    add_split_arguments(command)
+    return parser.parse_args()
+
+
+def add_data_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("data_dir", metavar="FOLDER", help="folder of the data set, with the recordings in frames/")
+    for split in ("train", "val"):
+        command.add_argument(
+            f"--{split}",
+            metavar="FILE",
+            nargs="+",
+            default=[f"annotations/{split}.json"],
+            help=f"annotation files, seen from the folder (default annotations/{split}.json)",
+        )
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_session_pattern(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--session-pattern",
         metavar="REGEX",
         default=SESSION_PATTERN,
         help=f"matches a recording's whole name; its first group is the session (default '{SESSION_PATTERN}')",
     )
+
+
+def add_split_arguments(command: argparse.ArgumentParser) -> None:
+    add_session_pattern(command)
     command.add_argument(
         "--val-fraction", type=float, default=0.2, help="of keyframes, recordings or sessions (default 0.2)"
     )
     command.add_argument("--seed", type=int, default=0, help="of the split (default 0)")
-    command.add_argument(
-        "--split-as", metavar="FOLDER", help="keep the split of the train.json and val.json in this folder instead"
-    )
-    return parser.parse_args()
 
 
 def run_synthesize(args: argparse.Namespace) -> None:
@@ -103,14 +149,123 @@ def run_convert(args: argparse.Namespace) -> None:
     print(f"Wrote {args.output_dir}")
 
 
+def run_validate(args: argparse.Namespace) -> int:
+    report = validate(
+        args.data_dir, args.train, args.val, session_pattern=args.session_pattern, progress=recordings_progress
+    )
+    print_json(report) if args.json else print_report(report)
+    return BAD_INPUT if report.of("problem") else 0
+
+
+def print_report(report: Report) -> None:
+    keyframes = " and ".join(f"{count} {split}" for split, count in report.num_keyframes.items())
+    print(f"{keyframes} keyframes, {report.num_recordings} recordings")
+    for severity in ("problem", "warning", "note"):
+        findings = report.of(severity)
+        print(f"\n{len(findings)} {severity}{'s' * (len(findings) != 1)}")
+        for kind in dict.fromkeys(finding.kind for finding in findings):
+            messages = [finding.message for finding in findings if finding.kind == kind]
+            print(f"  {kind} ({len(messages)})", *messages, sep="\n    ")
+
+
+def run_stats(args: argparse.Namespace) -> None:
+    statistics = collect_statistics(args.data_dir, args.train, args.val, progress=recordings_progress)
+    print_json(statistics) if args.json else print_statistics(statistics)
+
+
+def print_statistics(statistics: Statistics) -> None:
+    print_table([recording_row(recording) for recording in statistics.recordings])
+    print(
+        "\nShortest < median < longest interval; irregular: less than half or more than twice the median, gaps: more than ten"
+        "\ntimes. Lowest < mean < highest reading; dead: share of the readings that are missing, in so many frames; never"
+        "\nread: pixels without a reading in the whole recording.\n"
+    )
+    print_table(
+        [
+            {
+                "class": entry.name,
+                **entry.num_boxes,
+                "width, pixels": entry.width and spanned(entry.width, 1),
+                "height, pixels": entry.height and spanned(entry.height, 1),
+            }
+            for entry in statistics.classes
+        ]
+    )
+    print("\nBoxes of each class, and their smallest < median < largest size.\n")
+    for split, num_keyframes in statistics.num_keyframes.items():
+        print(f"{split}: {num_keyframes} keyframes with {statistics.num_people[split]} people")
+
+
+def recording_row(recording: RecordingStatistics) -> dict[str, object]:
+    times, readings = recording.times, recording.readings
+    return {
+        "recording": recording.name,
+        "frames": recording.num_frames,
+        "pixels": f"{recording.height}x{recording.width}",
+        "seconds": times and f"{times.duration:.1f}",
+        "frames/s": times and f"{times.rate:.2f}",
+        "interval, ms": times and spanned(times.interval, 0),
+        "irregular": times and f"{times.irregular:.0%}",
+        "gaps": times and times.num_gaps,
+        "Celsius": readings.celsius and spanned(readings.celsius, 1),
+        "dead": f"{readings.share_dead:.1%}",
+        "in frames": readings.num_frames_with_dead,
+        "never read": readings.num_never_read,
+    }
+
+
+def print_table(rows: list[dict[str, object]]) -> None:
+    aligned = ("left", *["right"] * (len(rows[0]) - 1)) if rows else None
+    print(tabulate(rows, headers="keys", disable_numparse=True, colalign=aligned))
+
+
+def spanned(values: Range, digits: int) -> str:
+    return " < ".join(f"{value:.{digits}f}" for value in (values.low, values.middle, values.high))
+
+
+def run_split(args: argparse.Namespace) -> None:
+    summary = split_again(
+        [Path(args.data_dir) / name for name in (*args.train, *args.val)],
+        args.output_dir,
+        split=args.by,
+        session_pattern=args.session_pattern,
+        val_fraction=args.val_fraction,
+        seed=args.seed,
+    )
+    if args.json:
+        print_json(summary)
+        return
+    for split, boxes in summary.num_boxes.items():
+        print(f"{split}: {summary.num_keyframes[split]} keyframes of {', '.join(summary.recordings[split])}")
+        print(f"  boxes: {listed(boxes)}")
+    print(f"Wrote {args.output_dir}")
+
+
+def recordings_progress(paths: list[Path]) -> tqdm:
+    return tqdm(paths, desc="recordings", disable=None)
+
+
+def print_json(result: object) -> None:
+    print(json.dumps(dataclasses.asdict(result), indent=2))
+
+
 def listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+COMMANDS = {
+    "validate": run_validate,
+    "stats": run_stats,
+    "split": run_split,
+    "convert": run_convert,
+    "synthesize": run_synthesize,
+}
 
 
 def main() -> None:
     args = parse_args()
     with exit_codes():
-        {"synthesize": run_synthesize, "convert": run_convert}[args.command](args)
+        sys.exit(COMMANDS[args.command](args))
 
 
 if __name__ == "__main__":

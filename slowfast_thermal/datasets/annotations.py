@@ -9,12 +9,20 @@ Letters: R people and Q objects of a keyframe, C classes.
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from slowfast_thermal.errors import InputError
+
+# Makes a context for code that may raise InputError.
+Guard = Callable[[], AbstractContextManager]
+
+# By how much of the image's size a box that ends at its edge may miss it.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,7 @@ class Keyframe:
 
     Attributes:
         image_id: as in the file.
+        where: file and place of the image in it.
         recording: name of the recording, the image's `sensor_id`.
         timestamp: milliseconds.
         frame_index: of the frame in the recording.
@@ -33,6 +42,7 @@ class Keyframe:
     """
 
     image_id: str
+    where: str
     recording: str
     timestamp: int
     frame_index: int
@@ -48,14 +58,22 @@ class Annotations:
     Attributes:
         classes: names in the order of their ids.
         keyframes: in the order of the files, also those without people.
-        num_clipped: boxes of people and objects that reached over the image's edge and were cut there.
-        num_dropped: boxes of which nothing lay inside the image.
+        clipped: places of the boxes of people and objects that reached over the image's edge and were cut there.
+        dropped: places of the boxes of which nothing lay inside the image.
     """
 
     classes: list[str]
     keyframes: list[Keyframe]
-    num_clipped: int
-    num_dropped: int
+    clipped: list[str]
+    dropped: list[str]
+
+    @property
+    def num_clipped(self) -> int:
+        return len(self.clipped)
+
+    @property
+    def num_dropped(self) -> int:
+        return len(self.dropped)
 
 
 def read_json(path: Path) -> object:
@@ -79,19 +97,22 @@ def field(record: object, key: str, kind: type | tuple[type, ...], where: str) -
     return value
 
 
-def _read_classes(document: dict, path: Path) -> dict[int, str]:
-    classes = {}
-    for position, category in enumerate(field(document, "categories", list, str(path))):
-        where = f"{path}, categories[{position}]"
-        class_id, name = field(category, "id", int, where), field(category, "name", str, where)
-        if class_id in classes or name in classes.values():
-            raise InputError(f"{where}: id {class_id} or name '{name}' stands there twice: make both unique.")
-        if not name.strip() or any(c in name for c in '"\n\r'):
-            raise InputError(f"{where}: the name {name!r} is empty or has a quote or line break: rename the class.")
-        classes[class_id] = name
-    if not classes:
+def _read_classes(document: dict, path: Path, guard: Guard) -> dict[int, str] | None:
+    """Names by id, in the order of the ids; None if the guard let a faulty category pass."""
+    categories = field(document, "categories", list, str(path))
+    if not categories:
         raise InputError(f"{path} lists no categories: name the classes there.")
-    return dict(sorted(classes.items()))
+    classes = {}
+    for position, category in enumerate(categories):
+        with guard():
+            where = f"{path}, categories[{position}]"
+            class_id, name = field(category, "id", int, where), field(category, "name", str, where)
+            if class_id in classes or name in classes.values():
+                raise InputError(f"{where}: id {class_id} or name '{name}' stands there twice: make both unique.")
+            if not name.strip() or any(c in name for c in '"\n\r'):
+                raise InputError(f"{where}: the name {name!r} is empty or has a quote or line break: rename the class.")
+            classes[class_id] = name
+    return dict(sorted(classes.items())) if len(classes) == len(categories) else None
 
 
 def are_four_numbers(box: list) -> bool:
@@ -112,102 +133,150 @@ def _read_box(annotation: object, where: str) -> np.ndarray:
     return np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
 
 
-def _read_objects(image: dict, where: str) -> list[tuple[float, np.ndarray]]:
-    """Score and box, not yet cut, of each of an image's objects."""
-    objects = []
-    for position, record in enumerate(field(image, "objects", list, where) if "objects" in image else []):
-        place = f"{where}, objects[{position}]"
-        box = _read_box(record, place)
-        score = field(record, "score", (int, float), place) if "score" in record else 1.0
-        if not math.isfinite(score):
-            raise InputError(f"{place}: score is {score}, but must be a finite number.")
-        objects.append((score, box))
-    return objects
+def _read_object(record: object, where: str) -> tuple[float, np.ndarray]:
+    """Score and box, not yet cut, of one of an image's objects."""
+    box = _read_box(record, where)
+    score = field(record, "score", (int, float), where) if "score" in record else 1.0
+    if not math.isfinite(score):
+        raise InputError(f"{where}: score is {score}, but must be a finite number.")
+    return score, box
 
 
-def load_annotations(paths: list[Path]) -> Annotations:
+class _Reader:
+    """Reads annotation files one after another; what each may not have in common with the others is kept here."""
+
+    def __init__(self, guard: Guard):
+        self.guard = guard
+        self.classes: dict[int, str] | None = None
+        self.keyframes: list[Keyframe] = []
+        self.clipped: list[str] = []
+        self.dropped: list[str] = []
+        self._classes_path: Path | None = None
+        self._seen_ids: dict[str | int, str] = {}
+        self._seen_times: dict[tuple[str, int], str] = {}
+
+    def read(self, path: Path) -> None:
+        document = read_json(path)
+        classes = None
+        with self.guard():
+            classes = _read_classes(document, path, self.guard)
+            self._share_classes(classes, path)
+
+        # People of each image as {box: labels}, of faulty images too, so that their annotations are no fault of their own.
+        people: dict[str | int, dict[tuple, np.ndarray]] = {}
+        keyframes = []
+        for position, image in enumerate(field(document, "images", list, str(path))):
+            with self.guard():
+                where = f"{path}, images[{position}]"
+                in_image = people.setdefault(field(image, "id", (str, int), where), {})
+                keyframes.append((self._read_image(image, where), in_image))
+        for position, annotation in enumerate(field(document, "annotations", list, str(path))):
+            self._read_annotation(annotation, f"{path}, annotations[{position}]", classes, people)
+        for keyframe, in_image in keyframes:
+            boxes = np.array(list(in_image), np.float32).reshape(-1, 4)
+            labels = np.array(list(in_image.values()), np.float32).reshape(-1, len(classes or ()))
+            self.keyframes.append(replace(keyframe, boxes=boxes, labels=labels))
+
+    def _share_classes(self, classes: dict[int, str] | None, path: Path) -> None:
+        if self.classes is None:
+            self.classes, self._classes_path = classes, path
+        elif classes is not None and classes != self.classes:
+            raise InputError(f"{path} has other categories than {self._classes_path}: give all files the same list.")
+
+    def _read_image(self, image: dict, where: str) -> Keyframe:
+        """The keyframe without its people."""
+        image_id = image["id"]
+        recording = field(image, "sensor_id", str, where)
+        timestamp = field(image, "timestamp", int, where)
+        frame_index = field(image, "frame_idx", int, where)
+        if image_id in self._seen_ids:
+            raise InputError(
+                f"{where}: image id '{image_id}' stands in {self._seen_ids[image_id]} already: make ids unique."
+            )
+        if (recording, timestamp) in self._seen_times:
+            raise InputError(
+                f"{where}: {recording} has a keyframe at {timestamp} ms in {self._seen_times[recording, timestamp]} "
+                "already: keep one of them."
+            )
+        if not recording or any(c.isspace() or c in ",/\\" for c in recording):
+            raise InputError(
+                f"{where}: sensor_id {recording!r} names a recording file, so it must not be empty nor hold "
+                "spaces, commas or slashes: rename the recording."
+            )
+        self._seen_ids[image_id] = self._seen_times[recording, timestamp] = where
+        no_people = np.zeros((0, 4), np.float32), np.zeros((0, 0), np.float32)
+        objects = self._read_objects(image, where)
+        return Keyframe(str(image_id), where, recording, timestamp, frame_index, *no_people, objects)
+
+    def _read_objects(self, image: dict, where: str) -> np.ndarray:
+        """(Q, 4) boxes in the order that `Keyframe` gives."""
+        objects = []
+        for position, record in enumerate(field(image, "objects", list, where) if "objects" in image else []):
+            place = f"{where}, objects[{position}]"
+            with self.guard():
+                score, whole = _read_object(record, place)
+                if (box := self._cut(whole, place)) is not None:
+                    objects.append((score, box))
+        objects.sort(key=lambda item: (item[0], (item[1][2] - item[1][0]) * (item[1][3] - item[1][1])), reverse=True)
+        return np.array([box for _, box in objects], np.float32).reshape(-1, 4)
+
+    def _read_annotation(self, annotation: object, where: str, classes: dict[int, str] | None, people: dict) -> None:
+        """Adds a box and its action to the people of its image; a box that is there already has one action more."""
+        in_image = class_id = whole = None
+        with self.guard():
+            image_id = field(annotation, "image_id", (str, int), where)
+            if image_id not in people:
+                raise InputError(
+                    f"{where}: image_id '{image_id}' is no image of this file: add the image or remove this."
+                )
+            in_image = people[image_id]
+        with self.guard():
+            class_id = field(annotation, "category_id", int, where)
+            if classes is not None and class_id not in classes:
+                raise InputError(f"{where}: category_id {class_id} is not in the categories {list(classes)}.")
+        with self.guard():
+            whole = _read_box(annotation, where)
+        if in_image is None or classes is None or class_id not in classes or whole is None:
+            return
+        if (box := self._cut(whole, where)) is not None:
+            labels = in_image.setdefault(tuple(box), np.zeros(len(classes), np.float32))
+            labels[list(classes).index(class_id)] = 1
+
+    def _cut(self, box: np.ndarray, where: str) -> np.ndarray | None:
+        """The part of a box inside the image, None if there is none."""
+        inside = np.clip(box, 0, 1)
+        if inside[0] >= inside[2] or inside[1] >= inside[3]:
+            self.dropped.append(where)
+            return None
+        if np.abs(inside - box).max() > _ROUNDING:
+            self.clipped.append(where)
+        return inside
+
+
+def load_annotations(paths: Sequence[Path], guard: Guard = nullcontext) -> Annotations:
     """Reads annotation files that share one class list.
 
     Two annotations of one image with the same box are two actions of one person.
 
+    Args:
+        paths: the files.
+        guard: makes the context in which each file, record and part of a record is checked. One that suppresses
+            InputError lets the reading go on, and what is faulty is left out.
+
     Raises:
         InputError: a missing file, invalid JSON, or a record that does not fit, with its place.
     """
-    classes, keyframes = None, []
-    num_clipped = num_dropped = 0
-
-    def cut(box: np.ndarray) -> np.ndarray | None:
-        nonlocal num_clipped, num_dropped
-        inside = np.clip(box, 0, 1)
-        if inside[0] >= inside[2] or inside[1] >= inside[3]:
-            num_dropped += 1
-            return None
-        num_clipped += bool((inside != box).any())
-        return inside
-
-    seen_ids, seen_times = {}, {}
+    reader = _Reader(guard)
     for path in paths:
-        document = read_json(path)
-        file_classes = _read_classes(document, path)
-        if classes is not None and file_classes != classes:
-            raise InputError(f"{path} has other categories than {paths[0]}: give all files the same list.")
-        classes = file_classes
-        class_index = {class_id: index for index, class_id in enumerate(classes)}
+        with guard():
+            reader.read(path)
+    return Annotations(list((reader.classes or {}).values()), reader.keyframes, reader.clipped, reader.dropped)
 
-        images = {}
-        for position, image in enumerate(field(document, "images", list, str(path))):
-            where = f"{path}, images[{position}]"
-            image_id = field(image, "id", (str, int), where)
-            recording = field(image, "sensor_id", str, where)
-            timestamp = field(image, "timestamp", int, where)
-            field(image, "frame_idx", int, where)
-            if image_id in seen_ids:
-                raise InputError(
-                    f"{where}: image id '{image_id}' stands in {seen_ids[image_id]} already: make ids unique."
-                )
-            if (recording, timestamp) in seen_times:
-                raise InputError(
-                    f"{where}: {recording} has a keyframe at {timestamp} ms in {seen_times[recording, timestamp]} "
-                    "already: keep one of them."
-                )
-            if not recording or any(c.isspace() or c in ",/\\" for c in recording):
-                raise InputError(
-                    f"{where}: sensor_id {recording!r} names a recording file, so it must not be empty nor hold "
-                    "spaces, commas or slashes: rename the recording."
-                )
-            seen_ids[image_id] = seen_times[recording, timestamp] = where
-            images[image_id] = (image, {}, _read_objects(image, where))
 
-        for position, annotation in enumerate(field(document, "annotations", list, str(path))):
-            where = f"{path}, annotations[{position}]"
-            image_id = field(annotation, "image_id", (str, int), where)
-            if image_id not in images:
-                raise InputError(
-                    f"{where}: image_id '{image_id}' is no image of this file: add the image or remove this."
-                )
-            class_id = field(annotation, "category_id", int, where)
-            if class_id not in class_index:
-                raise InputError(f"{where}: category_id {class_id} is not in the categories {list(classes)}.")
-            box = cut(_read_box(annotation, where))
-            if box is not None:
-                labels = images[image_id][1].setdefault(tuple(box), np.zeros(len(classes), np.float32))
-                labels[class_index[class_id]] = 1
-
-        for image_id, (image, people, objects) in images.items():
-            found = [(score, box) for score, whole in objects if (box := cut(whole)) is not None]
-            found.sort(key=lambda item: (item[0], (item[1][2] - item[1][0]) * (item[1][3] - item[1][1])), reverse=True)
-            keyframes.append(
-                Keyframe(
-                    image_id=str(image_id),
-                    recording=image["sensor_id"],
-                    timestamp=image["timestamp"],
-                    frame_index=image["frame_idx"],
-                    boxes=np.array(list(people), np.float32).reshape(-1, 4),
-                    labels=np.array(list(people.values()), np.float32).reshape(-1, len(classes)),
-                    objects=np.array([box for _, box in found], np.float32).reshape(-1, 4),
-                )
-            )
-    return Annotations(list(classes.values()), keyframes, num_clipped, num_dropped)
+def count_boxes(keyframes: Sequence[Keyframe], num_classes: int) -> np.ndarray:
+    """(C,) int64, people's boxes of each class."""
+    labels = [keyframe.labels for keyframe in keyframes]
+    return np.concatenate([np.zeros((0, num_classes)), *labels]).sum(axis=0).astype(np.int64)
 
 
 def load_detections(

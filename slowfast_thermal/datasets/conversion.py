@@ -22,7 +22,13 @@ import numpy as np
 from slowfast_thermal.datasets.annotations import are_four_numbers, field, load_annotations
 from slowfast_thermal.datasets.folders import new_folder
 from slowfast_thermal.datasets.recordings import Recording
-from slowfast_thermal.datasets.splits import SESSION_PATTERN, check_split, draw_val, write_annotation_files
+from slowfast_thermal.datasets.splits import (
+    SESSION_PATTERN,
+    check_split,
+    draw_val,
+    keyframes_in_both,
+    write_annotation_files,
+)
 from slowfast_thermal.errors import InputError
 
 THINGS = ("furniture", "object")
@@ -169,17 +175,17 @@ def _to_keyframes(
 
 def _given_split(folder: Path) -> dict[tuple[str, int], bool]:
     """Whether a keyframe, named by recording and time, is in val and not in train of the annotation files in a folder."""
-    is_val = {}
-    for part in ("train", "val"):
-        for keyframe in load_annotations([folder / f"{part}.json"]).keyframes:
-            key = (keyframe.recording, keyframe.timestamp)
-            if key in is_val:
-                raise InputError(
-                    f"{folder / 'val.json'}: {keyframe.recording} at {keyframe.timestamp} ms is in train.json too: remove "
-                    "it from one of them."
-                )
-            is_val[key] = part == "val"
-    return is_val
+    train, val = (load_annotations([folder / f"{part}.json"]).keyframes for part in ("train", "val"))
+    for keyframe in keyframes_in_both(train, val):
+        raise InputError(
+            f"{folder / 'val.json'}: {keyframe.recording} at {keyframe.timestamp} ms is in train.json too: remove "
+            "it from one of them."
+        )
+    return {
+        (keyframe.recording, keyframe.timestamp): in_val
+        for in_val, part in ((False, train), (True, val))
+        for keyframe in part
+    }
 
 
 def _split_as(keyframes: list[_Keyframe], folder: Path, skipped: Counter) -> tuple[list[_Keyframe], list[bool]]:

@@ -7,12 +7,14 @@ the next, else a given temperature.
 Letters: N frames of a recording, H, W pixels.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import h5py
 import numpy as np
 import torch
 
+from slowfast_thermal.datasets.annotations import Keyframe
 from slowfast_thermal.errors import InputError
 
 # Frames read at a time when looking outside a window for a valid reading.
@@ -117,6 +119,11 @@ class Recording:
         low, high = self.valid_range
         return frames, (frames >= low) & (frames <= high)
 
+    def parts(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The whole recording, a part of it at a time: (K, H, W) float32 frames as stored and bool, where a reading is."""
+        for start in range(0, self.num_frames, _CHUNK):
+            yield self._read_raw(start, min(start + _CHUNK, self.num_frames))
+
     def _read_window(self, start: int, stop: int) -> np.ndarray:
         """Frames [start, stop) with dead pixels filled as if the whole recording were at hand."""
         frames, valid = self._read_raw(start, stop)
@@ -190,3 +197,32 @@ class RecordingCache:
 
     def __iter__(self):
         return iter(self._recordings.values())
+
+
+def check_folder(folder: Path) -> None:
+    """Raises InputError if there is no folder of recordings."""
+    if not folder.is_dir():
+        raise InputError(f"Folder of recordings '{folder}' does not exist: check THERMAL.FRAMES_DIR.")
+
+
+def size_faults(recordings: Iterable[Recording]) -> Iterator[InputError]:
+    """Recordings whose frames are not as large as those of the first one."""
+    first = None
+    for recording in recordings:
+        first = first or recording
+        if (recording.height, recording.width) != (first.height, first.width):
+            yield InputError(
+                f"{recording.path} has frames of {recording.height}x{recording.width} pixels, but {first.path} "
+                f"of {first.height}x{first.width}: put recordings of different sensors into different data sets."
+            )
+
+
+def frame_faults(keyframes: Iterable[Keyframe], recordings: Mapping[str, Recording]) -> Iterator[InputError]:
+    """Keyframes that are no frame of their recording; of a recording that is not given none is a fault."""
+    for keyframe in keyframes:
+        recording = recordings.get(keyframe.recording)
+        if recording and not 0 <= keyframe.frame_index < recording.num_frames:
+            yield InputError(
+                f"Image '{keyframe.image_id}' has frame_idx {keyframe.frame_index}, but {recording.path} holds "
+                f"frames 0 to {recording.num_frames - 1}: correct the annotation."
+            )

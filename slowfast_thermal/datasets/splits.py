@@ -8,12 +8,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from slowfast_thermal.datasets.annotations import load_annotations, read_json
+from slowfast_thermal.datasets.annotations import Keyframe, load_annotations, read_json
 from slowfast_thermal.datasets.folders import new_folder
 from slowfast_thermal.errors import InputError
 
@@ -21,7 +21,8 @@ SPLITS = ("keyframe", "recording", "session")
 SESSION_PATTERN = r"(.+)_R.*"
 
 
-class Summary(NamedTuple):
+@dataclass(frozen=True)
+class Summary:
     """What a split holds, each for "train" and "val".
 
     Attributes:
@@ -100,6 +101,12 @@ def draw_val(images: list[dict], split: str, session_pattern: str, val_fraction:
     num_val = min(max(round(val_fraction * len(names)), 1), len(names) - 1)
     val_names = set(np.random.default_rng(seed).permutation(names)[:num_val].tolist())
     return [group in val_names for group in groups]
+
+
+def keyframes_in_both(train: Sequence[Keyframe], val: Sequence[Keyframe]) -> list[Keyframe]:
+    """The keyframes of val whose recording and time are those of one in train."""
+    in_train = {(keyframe.recording, keyframe.timestamp) for keyframe in train}
+    return [keyframe for keyframe in val if (keyframe.recording, keyframe.timestamp) in in_train]
 
 
 def write_annotation_files(folder: Path, documents: dict[str, dict], origin: str) -> None:

@@ -5,14 +5,15 @@ Letters: N clips, T frames of a pathway, H, W sensor pixels, R people and Q obje
 
 import fnmatch
 import logging
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from slowfast_thermal.datasets.annotations import Keyframe, load_annotations, load_detections
+from slowfast_thermal.datasets.annotations import Keyframe, count_boxes, load_annotations, load_detections
 from slowfast_thermal.datasets.augmentation import Augmentation
-from slowfast_thermal.datasets.recordings import Recording, RecordingCache
+from slowfast_thermal.datasets.recordings import Recording, RecordingCache, check_folder, frame_faults, size_faults
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.pyslowfast import DATASET_REGISTRY, pack_sample
 
@@ -68,7 +69,7 @@ class Thermal(torch.utils.data.Dataset):
 
         boxes = [keyframe.boxes for keyframe in self.keyframes]
         labels = [keyframe.labels for keyframe in self.keyframes]
-        self.class_counts = np.concatenate([np.zeros((0, len(self.classes))), *labels]).sum(axis=0).astype(np.int64)
+        self.class_counts = count_boxes(self.keyframes, len(self.classes))
         if split != "train" and node.TEST_DETECTIONS:
             sizes = {recording.name: (recording.height, recording.width) for recording in self._cache}
             boxes = load_detections(Path(node.TEST_DETECTIONS), self.keyframes, sizes, cfg.AVA.DETECTION_SCORE_THRESH)
@@ -95,27 +96,14 @@ class Thermal(torch.utils.data.Dataset):
         )  # fmt: skip
 
     def _open_recordings(self, folder: Path, cfg) -> None:
-        if not folder.is_dir():
-            raise InputError(f"Folder of recordings '{folder}' does not exist: check THERMAL.FRAMES_DIR.")
+        check_folder(folder)
         node = cfg.THERMAL
         recordings = {
             name: Recording(folder / f"{name}.h5", tuple(node.VALID_RANGE), node.FILL_TEMPERATURE)
             for name in self.recordings
         }
-        for recording in recordings.values():
-            first = recordings[self.recordings[0]]
-            if (recording.height, recording.width) != (first.height, first.width):
-                raise InputError(
-                    f"{recording.path} has frames of {recording.height}x{recording.width} pixels, but {first.path} "
-                    f"of {first.height}x{first.width}: put recordings of different sensors into different data sets."
-                )
-        for keyframe in self.keyframes:
-            recording = recordings[keyframe.recording]
-            if not 0 <= keyframe.frame_index < recording.num_frames:
-                raise InputError(
-                    f"Image '{keyframe.image_id}' has frame_idx {keyframe.frame_index}, but {recording.path} holds "
-                    f"frames 0 to {recording.num_frames - 1}: correct the annotation."
-                )
+        for fault in chain(size_faults(recordings.values()), frame_faults(self.keyframes, recordings)):
+            raise fault
         max_bytes = int(node.CACHE_GIB * 2**30 / max(num_workers(cfg), 1))
         self._cache = RecordingCache(list(recordings.values()), max_bytes, self._device)
 

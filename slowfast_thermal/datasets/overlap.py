@@ -1,0 +1,75 @@
+"""How far validation clips lie from training clips in time.
+
+A clip holds the 64 frames around its keyframe. Recordings of one session come from one sensor and may overlap in time,
+where they hold the same frames; so clips of a session share frames if the times they span overlap.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from slowfast_thermal.datasets.annotations import Keyframe
+from slowfast_thermal.datasets.recordings import Recording
+from slowfast_thermal.datasets.splits import session_of
+
+# DATA.NUM_FRAMES * DATA.SAMPLING_RATE of the configurations.
+CLIP_FRAMES = 64
+
+
+@dataclass(frozen=True)
+class KeyframeDistance:
+    """How far one validation keyframe lies from training.
+
+    Attributes:
+        image_id: of the keyframe.
+        recording: of the keyframe.
+        milliseconds: from the keyframe to the nearest time that a training clip of its session spans; 0 inside one,
+            None if the session has none.
+        shares_frames: whether its clip and a training clip of its session do.
+    """
+
+    image_id: str
+    recording: str
+    milliseconds: int | None
+    shares_frames: bool
+
+
+def clip_span(keyframe: Keyframe, recording: Recording) -> tuple[int, int]:
+    """Times of the first and the last frame of the clip around a keyframe, milliseconds."""
+    start = max(keyframe.frame_index - CLIP_FRAMES // 2, 0)
+    times = recording.timestamps[start : keyframe.frame_index + CLIP_FRAMES // 2]
+    return int(times.min()), int(times.max())
+
+
+def measure_overlap(
+    train: Sequence[Keyframe],
+    val: Sequence[Keyframe],
+    recordings: Mapping[str, Recording],
+    session_pattern: str,
+) -> list[KeyframeDistance]:
+    """The distance of each validation keyframe.
+
+    Args:
+        train, val: keyframes with people, which lie inside their recordings.
+        recordings: of these keyframes, by name.
+        session_pattern: tells the session from a recording's name; a recording without one is a session of its own.
+    """
+
+    def session(keyframe: Keyframe) -> str:
+        return session_of(keyframe.recording, session_pattern) or keyframe.recording
+
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for keyframe in train:
+        spans.setdefault(session(keyframe), []).append(clip_span(keyframe, recordings[keyframe.recording]))
+
+    distances = []
+    for keyframe in val:
+        starts, ends = np.array(spans.get(session(keyframe), []), np.int64).reshape(-1, 2).T
+        start, end = clip_span(keyframe, recordings[keyframe.recording])
+        time = int(recordings[keyframe.recording].timestamps[keyframe.frame_index])
+        gaps = np.maximum(np.maximum(starts - time, time - ends), 0)
+        nearest = int(gaps.min()) if len(gaps) else None
+        shares = bool(((starts <= end) & (start <= ends)).any())
+        distances.append(KeyframeDistance(keyframe.image_id, keyframe.recording, nearest, shares))
+    return distances
