@@ -153,7 +153,7 @@ def run_validate(args: argparse.Namespace) -> int:
     report = validate(
         args.data_dir, args.train, args.val, session_pattern=args.session_pattern, progress=recordings_progress
     )
-    print_json(report) if args.json else print_report(report)
+    (print_json if args.json else print_report)(report)
     return BAD_INPUT if report.of("problem") else 0
 
 
@@ -170,7 +170,7 @@ def print_report(report: Report) -> None:
 
 def run_stats(args: argparse.Namespace) -> None:
     statistics = collect_statistics(args.data_dir, args.train, args.val, progress=recordings_progress)
-    print_json(statistics) if args.json else print_statistics(statistics)
+    (print_json if args.json else print_statistics)(statistics)
 
 
 def print_statistics(statistics: Statistics) -> None:
@@ -234,11 +234,11 @@ def run_split(args: argparse.Namespace) -> None:
     )
     if args.json:
         print_json(summary)
-        return
-    for split, boxes in summary.num_boxes.items():
-        print(f"{split}: {summary.num_keyframes[split]} keyframes of {', '.join(summary.recordings[split])}")
-        print(f"  boxes: {listed(boxes)}")
-    print(f"Wrote {args.output_dir}")
+    else:
+        for split, boxes in summary.num_boxes.items():
+            print(f"{split}: {summary.num_keyframes[split]} keyframes of {', '.join(summary.recordings[split])}")
+            print(f"  boxes: {listed(boxes)}")
+        print(f"Wrote {args.output_dir}")
 
 
 def recordings_progress(paths: list[Path]) -> tqdm:

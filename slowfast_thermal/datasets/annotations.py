@@ -9,6 +9,7 @@ Letters: R people and Q objects of a keyframe, C classes.
 
 import json
 import math
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -82,7 +83,7 @@ def read_json(path: Path) -> object:
         raise InputError(f"File '{path}' does not exist: check DATA.PATH_TO_DATA_DIR and the names under it.")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}): write it again.") from None
 
 
@@ -115,11 +116,14 @@ def _read_classes(document: dict, path: Path, guard: Guard) -> dict[int, str] | 
     return dict(sorted(classes.items())) if len(classes) == len(categories) else None
 
 
+def _is_finite(number: int | float) -> bool:
+    """Whether a number read from JSON, where integers may be of any size, is one as a float."""
+    return abs(number) <= sys.float_info.max
+
+
 def are_four_numbers(box: list) -> bool:
     """Whether a box read from JSON is four finite numbers."""
-    return len(box) == 4 and all(
-        isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in box
-    )
+    return len(box) == 4 and all(isinstance(v, (int, float)) and not isinstance(v, bool) and _is_finite(v) for v in box)
 
 
 def _read_box(annotation: object, where: str) -> np.ndarray:
@@ -137,7 +141,7 @@ def _read_object(record: object, where: str) -> tuple[float, np.ndarray]:
     """Score and box, not yet cut, of one of an image's objects."""
     box = _read_box(record, where)
     score = field(record, "score", (int, float), where) if "score" in record else 1.0
-    if not math.isfinite(score):
+    if not _is_finite(score):
         raise InputError(f"{where}: score is {score}, but must be a finite number.")
     return score, box
 
@@ -174,7 +178,7 @@ class _Reader:
             self._read_annotation(annotation, f"{path}, annotations[{position}]", classes, people)
         for keyframe, in_image in keyframes:
             boxes = np.array(list(in_image), np.float32).reshape(-1, 4)
-            labels = np.array(list(in_image.values()), np.float32).reshape(-1, len(classes or ()))
+            labels = np.array(list(in_image.values()), np.float32).reshape(len(boxes), len(classes or ()))
             self.keyframes.append(replace(keyframe, boxes=boxes, labels=labels))
 
     def _share_classes(self, classes: dict[int, str] | None, path: Path) -> None:
@@ -189,6 +193,8 @@ class _Reader:
         recording = field(image, "sensor_id", str, where)
         timestamp = field(image, "timestamp", int, where)
         frame_index = field(image, "frame_idx", int, where)
+        if abs(timestamp) >= 2**53:
+            raise InputError(f"{where}: timestamp {timestamp} is no time in milliseconds: correct it.")
         if image_id in self._seen_ids:
             raise InputError(
                 f"{where}: image id '{image_id}' stands in {self._seen_ids[image_id]} already: make ids unique."

@@ -23,9 +23,11 @@ A record's parts are checked one by one, but of one part, and of a recording, th
 to entail is not listed besides: classes and overlap are looked at where the annotation files are without problems.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +70,7 @@ class Report:
         num_keyframes: for "train" and "val", those that could be read.
         num_recordings: in the folder or named by keyframes.
         findings: in the order of the checks.
-        overlap: one entry for each validation keyframe with people; empty if problems kept it from being measured.
+        overlap: one entry for each validation keyframe with people; of a recording that can be read.
     """
 
     num_keyframes: dict[str, int]
@@ -85,45 +87,45 @@ class _Findings:
     """Collects findings about the data set in a folder."""
 
     def __init__(self, root: Path):
-        self._root = root
+        # Findings name files by their path from the folder.
+        self._prefix = re.compile(rf"(?<![\w./-]){re.escape(str(root))}/")
         self.all: list[Finding] = []
 
-    def add(self, severity: str, kind: str, message: object) -> None:
-        self.all.append(Finding(severity, kind, str(message).replace(f"{self._root}/", "")))
+    def _add(self, severity: str, kind: str, message: object) -> None:
+        self.all.append(Finding(severity, kind, self._prefix.sub("", str(message))))
 
-    def problems(self, kind: str) -> Guard:
+    problem = partialmethod(_add, "problem")
+    warning = partialmethod(_add, "warning")
+    note = partialmethod(_add, "note")
+
+    def guard(self, kind: str) -> Guard:
         """Makes contexts that keep an InputError as a problem."""
 
         @contextmanager
-        def guard() -> Iterator[None]:
+        def context() -> Iterator[None]:
             try:
                 yield
             except InputError as error:
-                self.add("problem", kind, error)
+                self.problem(kind, error)
 
-        return guard
-
-    def has_problems(self, *kinds: str) -> bool:
-        return any(finding.severity == "problem" and finding.kind in kinds for finding in self.all)
+        return context
 
 
 def _check_splits(findings: _Findings, train: Annotations, val: Annotations, paths: Mapping[str, list[Path]]) -> None:
     """What the annotation files, each of them without a fault, may not have in common, and what they must."""
     if train.classes != val.classes:
-        findings.add(
-            "problem",
+        findings.problem(
             "annotations",
             f"{paths['val'][0]} has other categories than {paths['train'][0]}: give all files the same list.",
         )
     for keyframe in keyframes_in_both(train.keyframes, val.keyframes):
         message = f"{keyframe.where}: {keyframe.recording} at {keyframe.timestamp} ms is in the training set too"
-        findings.add("problem", "annotations", f"{message}: remove it from one of them.")
+        findings.problem("annotations", f"{message}: remove it from one of them.")
     for split, annotations in (("train", train), ("val", val)):
         if not any(len(keyframe.boxes) for keyframe in annotations.keyframes):
             names = ", ".join(map(str, paths[split]))
             purpose = "train" if split == "train" else "test"
-            findings.add(
-                "problem",
+            findings.problem(
                 "annotations",
                 f"{names}: no keyframe has a person's box, so there is nothing to {purpose} on: annotate some.",
             )
@@ -131,12 +133,9 @@ def _check_splits(findings: _Findings, train: Annotations, val: Annotations, pat
 
 def _check_boxes(findings: _Findings, annotations: Annotations) -> None:
     for place in annotations.clipped:
-        findings.add(
-            "warning", "boxes", f"{place}: the box reaches over the image's edge and is cut there: correct it."
-        )
+        findings.warning("boxes", f"{place}: the box reaches over the image's edge and is cut there: correct it.")
     for place in annotations.dropped:
-        findings.add(
-            "warning",
+        findings.warning(
             "boxes",
             f"{place}: the box lies outside the image and is dropped: give centre x, centre y, width and height, each "
             "divided by the image size.",
@@ -146,8 +145,7 @@ def _check_boxes(findings: _Findings, annotations: Annotations) -> None:
 def _check_images(findings: _Findings, annotations: Annotations) -> None:
     for keyframe in annotations.keyframes:
         if not len(keyframe.boxes):
-            findings.add(
-                "warning",
+            findings.warning(
                 "boxes",
                 f"{keyframe.where}: image '{keyframe.image_id}' has no person's box and gives no clip: annotate or remove it.",
             )
@@ -163,7 +161,7 @@ def _check_classes(findings: _Findings, train: Annotations, val: Annotations, tr
             message += f", but {in_val} for validation, which cannot be recognised: move some to train."
         else:
             message += " and none for validation: annotate some, or remove the class."
-        findings.add("warning", "classes", message)
+        findings.warning("classes", message)
 
 
 def _check_times(findings: _Findings, recording: Recording, measured: RecordingStatistics) -> None:
@@ -172,8 +170,7 @@ def _check_times(findings: _Findings, recording: Recording, measured: RecordingS
         if len(steps):
             frame = int((steps <= 0).argmax())
             before, after = recording.timestamps[frame : frame + 2]
-            findings.add(
-                "problem",
+            findings.problem(
                 "times",
                 f"{recording.path}: timestamps do not increase at {int((steps <= 0).sum())} of {len(steps)} steps, first "
                 f"from frame {frame} ({before} ms) to {frame + 1} ({after} ms): put frames and timestamps in order.",
@@ -181,12 +178,11 @@ def _check_times(findings: _Findings, recording: Recording, measured: RecordingS
         return
     interval, num_gaps = measured.times.interval, measured.times.num_gaps
     if measured.times.irregular > MAX_IRREGULAR or num_gaps:
-        findings.add(
-            "warning",
+        findings.warning(
             "times",
-            f"{recording.path}: irregular intervals between frames, {interval.low:.0f} to {interval.high:.0f} ms; "
-            f"{measured.times.irregular:.0%} are less than half or more than twice the median of {interval.middle:.0f} ms, "
-            f"{num_gaps} more than ten times: record or resample at a steady rate.",
+            f"{recording.path}: {interval.low:.0f} to {interval.high:.0f} ms from frame to frame with a median of "
+            f"{interval.middle:.0f}; {measured.times.irregular:.0%} differ from it by more than a factor of two, {num_gaps} "
+            "exceed it by more than ten: record or resample at a steady rate.",
         )
 
 
@@ -204,16 +200,16 @@ def _check_readings(findings: _Findings, recording: Recording, measured: Recordi
     elif readings.share_dead > MAX_DEAD:
         message += ": check the sensor and its connection."
     else:
-        findings.add("note", "dead pixels", f"{message}; earlier readings fill them.")
+        findings.note("dead pixels", f"{message}; earlier readings fill them.")
         return
-    findings.add("warning", "dead pixels", message)
+    findings.warning("dead pixels", message)
 
 
 def _check_recordings(findings: _Findings, paths: Iterable[Path]) -> dict[str, Recording]:
     """The recordings that can be read, by name."""
     recordings = {}
     for path in paths:
-        with findings.problems("recordings")():
+        with findings.guard("recordings")():
             # The temperature for pixels that were never read is not used.
             recording = Recording(path, VALID_RANGE, 0.0)
             measured = measure(recording)
@@ -221,7 +217,7 @@ def _check_recordings(findings: _Findings, paths: Iterable[Path]) -> dict[str, R
             _check_times(findings, recording, measured)
             _check_readings(findings, recording, measured)
     for fault in size_faults(recordings.values()):
-        findings.add("problem", "recordings", fault)
+        findings.problem("recordings", fault)
     return recordings
 
 
@@ -239,8 +235,7 @@ def _check_time(findings: _Findings, keyframe: Keyframe, recording: Recording) -
     distances = np.abs(times - keyframe.timestamp)
     nearest, index = int(distances.argmin()), keyframe.frame_index
     if distances[index] > min(distances[nearest], TIME_TOLERANCE):
-        findings.add(
-            "problem",
+        findings.problem(
             "times",
             f"{keyframe.where}: frame_idx {index} is at {times[index]} ms, but the timestamp is {keyframe.timestamp} ms, "
             f"nearest to frame {nearest} at {times[nearest]} ms: correct one of them.",
@@ -252,23 +247,21 @@ def _check_overlap(findings: _Findings, distances: list[KeyframeDistance]) -> No
     inside = sum(distance.milliseconds == 0 for distance in distances)
     nearest = min((d.milliseconds for d in distances if d.milliseconds is not None), default=None)
     if sharing:
-        findings.add(
-            "warning",
+        findings.warning(
             "overlap",
-            f"{sharing} of {len(distances)} validation clips share frames with training clips, and {inside} validation "
-            "keyframes lie inside a training clip; scores on this split are optimistic: split by session.",
+            f"{sharing} of {len(distances)} validation clips share frames with training clips ({inside} keyframes lie "
+            "inside one); scores on this split are optimistic: split by session.",
         )
     elif distances:
         away = "no session is in both" if nearest is None else f"the nearest is {nearest / 1000:.1f} s away"
         message = f"none of {len(distances)} validation clips shares a frame with a training clip; {away}."
-        findings.add("note", "overlap", message)
+        findings.note("overlap", message)
 
 
 def _check_sessions(findings: _Findings, recordings: Iterable[str], session_pattern: str) -> None:
     unknown = [name for name in recordings if session_of(name, session_pattern) is None]
     if unknown:
-        findings.add(
-            "note",
+        findings.note(
             "overlap",
             f"The session pattern '{session_pattern}' does not fit {', '.join(unknown)}, whose clips are compared with "
             "those of the same recording only: give one that does.",
@@ -301,11 +294,12 @@ def validate(
         raise InputError(f"Data folder '{root}' does not exist: correct its name.")
     findings = _Findings(root)
     paths = {"train": [root / name for name in train], "val": [root / name for name in val]}
-    splits = {split: load_annotations(files, findings.problems("annotations")) for split, files in paths.items()}
-    are_whole = not findings.has_problems("annotations")
+    splits = {split: load_annotations(files, findings.guard("annotations")) for split, files in paths.items()}
+    are_whole = not findings.all
     if are_whole:
         _check_splits(findings, splits["train"], splits["val"], paths)
-        _check_classes(findings, splits["train"], splits["val"], paths["train"][0])
+        if splits["train"].classes == splits["val"].classes:
+            _check_classes(findings, splits["train"], splits["val"], paths["train"][0])
     for annotations in splits.values():
         _check_boxes(findings, annotations)
         if are_whole:
@@ -313,16 +307,16 @@ def validate(
 
     keyframes = [keyframe for annotations in splits.values() for keyframe in annotations.keyframes]
     recordings, files = {}, []
-    with findings.problems("recordings")():
+    with findings.guard("recordings")():
         files = recording_paths(root / "frames", keyframes)
         recordings = _check_recordings(findings, progress(files))
     if are_whole:
         for path in files:
             if path.stem not in {keyframe.recording for keyframe in keyframes}:
-                findings.add("warning", "unused", f"{path}: no keyframe is from this recording: annotate or remove it.")
+                findings.warning("unused", f"{path}: no keyframe is from this recording: annotate or remove it.")
 
     for fault in frame_faults(keyframes, recordings):
-        findings.add("problem", "times", fault)
+        findings.problem("times", fault)
     for keyframe in _inside(keyframes, recordings):
         _check_time(findings, keyframe, recordings[keyframe.recording])
     distances = measure_overlap(

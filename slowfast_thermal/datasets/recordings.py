@@ -73,7 +73,12 @@ class Recording:
                 f"{self.path}: 'timestamps' has shape {timestamps.shape} and type {timestamps.dtype}, but must "
                 f"be integer milliseconds of shape ({frames.shape[0]},), one a frame."
             )
-        return frames, timestamps[:]
+        try:
+            return frames, timestamps[:]
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: timestamps cannot be read ({error}): the file is damaged, copy it again."
+            ) from None
 
     def close(self) -> None:
         """Closes the file; the next read opens it again."""

@@ -1,0 +1,537 @@
+"""Each defect of a data set is found, alone; the synthetic set has none, and the real ones are counted."""
+
+import itertools
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from slowfast_thermal.config import load_config
+from slowfast_thermal.datasets.checks import validate
+from slowfast_thermal.datasets.overlap import CLIP_FRAMES
+from slowfast_thermal.datasets.splits import split_again
+from slowfast_thermal.datasets.statistics import VALID_RANGE
+from slowfast_thermal.errors import InputError
+
+TOOL = Path(__file__).parents[2] / "tools" / "thermal_data.py"
+CONFIGS = Path(__file__).parents[2] / "configs" / "Thermal"
+TRAIN, VAL = ["annotations/train.json"], ["annotations/val.json"]
+FIRST_TIME, INTERVAL = 1000, 150
+
+
+class CleanData:
+    """Two recordings of 100 frames of 8x12 pixels, one for training, one for validation, without anything to find.
+
+    Each has keyframes at frames 40 and 50 with a person who stands and one who lies.
+    """
+
+    def __init__(self, folder):
+        rng = np.random.default_rng(0)
+        self.folder = folder
+        self.frames, self.timestamps, self.documents = {}, {}, {}
+        for split, name in (("train", "HALL_R1"), ("val", "ROOM_R1")):
+            self.frames[name] = rng.uniform(15, 30, (100, 8, 12)).astype(np.float32)
+            self.timestamps[name] = FIRST_TIME + INTERVAL * np.arange(100)
+            self.documents[split] = {
+                "images": [self.image(name, frame) for frame in (40, 50)],
+                "annotations": [
+                    {"image_id": f"{name}_{frame}", "bbox": [x, 0.5, 0.25, 0.5], "category_id": action}
+                    for frame in (40, 50)
+                    for action, x in ((0, 0.25), (1, 0.75))
+                ],
+                "categories": [{"id": 0, "name": "standing"}, {"id": 1, "name": "lying"}],
+            }
+
+    @staticmethod
+    def image(name, frame):
+        time = FIRST_TIME + INTERVAL * frame
+        return {"id": f"{name}_{frame}", "sensor_id": name, "timestamp": time, "frame_idx": frame}
+
+    def write(self):
+        (self.folder / "frames").mkdir(parents=True)
+        (self.folder / "annotations").mkdir()
+        for name, frames in self.frames.items():
+            with h5py.File(self.path(name), "w") as file:
+                file["frames"] = frames
+                file["timestamps"] = self.timestamps[name]
+        for split, document in self.documents.items():
+            (self.folder / "annotations" / f"{split}.json").write_text(json.dumps(document))
+
+    def path(self, name):
+        return self.folder / "frames" / f"{name}.h5"
+
+    def validate(self, **settings):
+        return validate(self.folder, TRAIN, VAL, **settings)
+
+
+@pytest.fixture
+def data(tmp_path):
+    return CleanData(tmp_path / "data")
+
+
+def told(report):
+    """Problems and warnings."""
+    return [finding for finding in report.findings if finding.severity != "note"]
+
+
+def test_nothing_is_found_where_nothing_is_wrong(data):
+    data.write()
+    report = data.validate()
+    assert told(report) == []
+    assert report.num_keyframes == {"train": 2, "val": 2} and report.num_recordings == 2
+
+
+def test_nothing_is_found_in_the_synthetic_set_whose_lost_packets_are_a_note(synthetic_data):
+    report = validate(synthetic_data, TRAIN, VAL)
+    assert told(report) == []
+    dead = [finding.message for finding in report.findings if finding.kind == "dead pixels"]
+    assert [message.split(":")[0] for message in dead] == ["frames/SYN_R01.h5", "frames/SYN_R03.h5"]
+
+
+def record(split, section, position, **fields):
+    """Sets fields of a record; None takes one away."""
+
+    def change(data):
+        content = data.documents[split][section][position]
+        for key, value in fields.items():
+            content[key] = value
+            if value is None:
+                del content[key]
+
+    return change
+
+
+def append(split, section, **fields):
+    return lambda data: data.documents[split][section].append(fields)
+
+
+def frames(name, function):
+    """Replaces a recording's frames by what the function makes of them."""
+
+    def change(data):
+        data.frames[name] = function(data.frames[name])
+
+    return change
+
+
+def times(name, function):
+    def change(data):
+        data.timestamps[name] = function(data.timestamps[name])
+
+    return change
+
+
+def with_value(array, place, value):
+    array = array.copy()
+    array[place] = value
+    return array
+
+
+def drop_people(data):
+    del data.documents["val"]["annotations"][2:]
+
+
+def reverse_categories(data):
+    for category, name in zip(data.documents["val"]["categories"], ("lying", "standing")):
+        category["name"] = name
+
+
+def only_standing(*splits):
+    def change(data):
+        for split in splits:
+            for annotation in data.documents[split]["annotations"]:
+                annotation["category_id"] = 0
+
+    return change
+
+
+def add_recording(data):
+    data.frames["HALL_R2"], data.timestamps["HALL_R2"] = data.frames["HALL_R1"], data.timestamps["HALL_R1"]
+
+
+def second_keyframe_to_val(data):
+    """Puts the second training keyframe, 1.5 s after the first, into val."""
+    train, val = data.documents["train"], data.documents["val"]
+    val["images"].append(train["images"].pop())
+    val["annotations"] += train["annotations"][2:]
+    del train["annotations"][2:]
+
+
+def overlap_of_recordings(data):
+    """Val's recording becomes a second one of the training session that begins 10 s later."""
+    data.frames["HALL_R2"] = data.frames.pop("ROOM_R1")
+    data.timestamps["HALL_R2"] = data.timestamps.pop("ROOM_R1") + 10_000
+    for image in data.documents["val"]["images"]:
+        image |= {"sensor_id": "HALL_R2", "timestamp": image["timestamp"] + 10_000}
+
+
+DEAD = -273.2
+DEFECTS = {
+    "image without a field": (
+        record("train", "images", 0, frame_idx=None), "problem", "annotations",
+        r"train.json, images\[0\] has no 'frame_idx': add it",
+    ),
+    "box without size": (
+        record("train", "annotations", 1, bbox=[0.5, 0.5, 0, 0.5]), "problem", "annotations",
+        r"train.json, annotations\[1\]: bbox .* not positive: correct or remove it",
+    ),
+    "box not finite": (
+        record("val", "annotations", 0, bbox=[0.5, float("nan"), 0.2, 0.5]), "problem", "annotations",
+        r"val.json, annotations\[0\]: bbox .* four finite numbers",
+    ),
+    "box beyond all floats": (
+        record("val", "annotations", 0, bbox=[10**400, 0.5, 0.2, 0.5]), "problem", "annotations",
+        r"val.json, annotations\[0\]: bbox .* four finite numbers",
+    ),
+    "faulty object": (
+        record("train", "images", 0, objects=[{"bbox": [0.5]}]), "problem", "annotations",
+        r"train.json, images\[0\], objects\[0\]: bbox .* four finite numbers",
+    ),
+    "unknown category": (
+        record("train", "annotations", 0, category_id=9), "problem", "annotations",
+        r"train.json, annotations\[0\]: category_id 9 is not in the categories \[0, 1\]",
+    ),
+    "unknown image": (
+        append("val", "annotations", image_id="gone", bbox=[0.5, 0.5, 0.2, 0.5], category_id=0), "problem", "annotations",
+        r"val.json, annotations\[4\]: image_id 'gone' is no image of this file",
+    ),
+    "image id twice": (
+        append("train", "images", **{**CleanData.image("HALL_R1", 60), "id": "HALL_R1_40"}), "problem", "annotations",
+        r"train.json, images\[2\]: image id 'HALL_R1_40' stands in .*images\[0\] already",
+    ),
+    "keyframe twice": (
+        append("train", "images", **{**CleanData.image("HALL_R1", 40), "id": "again"}), "problem", "annotations",
+        r"train.json, images\[2\]: HALL_R1 has a keyframe at 7000 ms in .*images\[0\] already",
+    ),
+    "no time": (
+        record("val", "images", 0, timestamp=10**30), "problem", "annotations",
+        r"val.json, images\[0\]: timestamp 1.* is no time in milliseconds",
+    ),
+    "category twice": (
+        append("train", "categories", id=1, name="sitting"), "problem", "annotations",
+        r"train.json, categories\[2\]: id 1 .* stands there twice",
+    ),
+    "no categories": (
+        lambda data: data.documents["val"].pop("categories"), "problem", "annotations", r"val.json has no 'categories'",
+    ),
+    "no images": (
+        lambda data: data.documents["val"].pop("images"), "problem", "annotations", r"val.json has no 'images'",
+    ),
+    "other categories": (
+        reverse_categories, "problem", "annotations", r"val.json has other categories than annotations/train.json",
+    ),
+    "one category more": (
+        append("val", "categories", id=2, name="sitting"), "problem", "annotations",
+        r"val.json has other categories than annotations/train.json",
+    ),
+    "other size": (
+        frames("ROOM_R1", lambda f: f[:, :, :10]), "problem", "recordings",
+        r"frames/ROOM_R1.h5 has frames of 8x10 pixels, but frames/HALL_R1.h5 of 8x12",
+    ),
+    "wrong shape": (
+        frames("ROOM_R1", lambda f: f[:, 0]), "problem", "recordings", r"ROOM_R1.h5: 'frames' has shape \(100, 12\)",
+    ),
+    "wrong type": (
+        frames("ROOM_R1", lambda f: f.astype(np.int16)), "problem", "recordings", r"ROOM_R1.h5: 'frames' .* type int16",
+    ),
+    "a timestamp missing": (
+        times("ROOM_R1", lambda t: t[:-1]), "problem", "recordings", r"ROOM_R1.h5: 'timestamps' has shape \(99,\)",
+    ),
+    "timestamps with fractions": (
+        times("ROOM_R1", lambda t: t / 1000), "problem", "recordings", r"ROOM_R1.h5: 'timestamps' .* type float64",
+    ),
+    "times not increasing": (
+        times("HALL_R1", lambda t: with_value(t, 20, t[19])), "problem", "times",
+        r"HALL_R1.h5: timestamps do not increase at 1 of 99 steps, first from frame 19 \(3850 ms\) to 20 \(3850 ms\)",
+    ),
+    "frame outside": (
+        record("train", "images", 0, frame_idx=100), "problem", "times",
+        r"Image 'HALL_R1_40' has frame_idx 100, but frames/HALL_R1.h5 holds frames 0 to 99",
+    ),
+    "frame of another time": (
+        record("train", "images", 0, frame_idx=41), "problem", "times",
+        r"train.json, images\[0\]: frame_idx 41 is at 7150 ms, but the timestamp is 7000 ms, nearest to frame 40",
+    ),
+    "time before the recording": (
+        lambda data: data.documents["val"]["images"][0].update(frame_idx=0, timestamp=1), "problem", "times",
+        r"val.json, images\[0\]: frame_idx 0 is at 1000 ms, but the timestamp is 1 ms",
+    ),
+    "gap": (
+        times("HALL_R1", lambda t: t + 60_000 * (np.arange(100) > 95)), "warning", "times",
+        r"HALL_R1.h5: 150 to 60150 ms .* median of 150; 1% differ .* two, 1 exceed it by more than ten",
+    ),
+    "irregular": (
+        times("ROOM_R1", lambda t: with_value(t, slice(71, 95, 2), t[71:95:2] - 100)), "warning", "times",
+        r"ROOM_R1.h5: 50 to 250 ms .* median of 150; 12% differ .* two, 0 exceed",
+    ),
+    "dead pixel": (
+        frames("HALL_R1", lambda f: with_value(f, np.s_[:, 3, 3], DEAD)), "warning", "dead pixels",
+        r"HALL_R1.h5: 100 readings \(1.0%\) are missing, in 100 of 100 frames, and 1 of 96 pixels have none",
+    ),
+    "many dead readings": (
+        frames("HALL_R1", lambda f: with_value(f, np.s_[:20], np.nan)), "warning", "dead pixels",
+        r"HALL_R1.h5: 1920 readings \(20.0%\) are missing, in 20 of 100 frames: check the sensor",
+    ),
+    "box over the edge": (
+        record("val", "annotations", 0, bbox=[0.05, 0.5, 0.25, 0.5]), "warning", "boxes",
+        r"val.json, annotations\[0\]: the box reaches over the image's edge and is cut",
+    ),
+    "object over the edge": (
+        record("val", "images", 1, objects=[{"bbox": [0.05, 0.5, 0.25, 0.5]}]), "warning", "boxes",
+        r"val.json, images\[1\], objects\[0\]: the box reaches over the image's edge and is cut",
+    ),
+    "box outside": (
+        record("val", "annotations", 0, bbox=[6, 4, 3, 4]), "warning", "boxes",
+        r"val.json, annotations\[0\]: the box lies outside the image and is dropped",
+    ),
+    "image without people": (
+        drop_people, "warning", "boxes", r"val.json, images\[1\]: image 'ROOM_R1_50' has no person's box",
+    ),
+    "class without boxes": (
+        only_standing("train", "val"), "warning", "classes",
+        r"train.json: class 'lying' has no training box and none for validation",
+    ),
+    "class only in val": (
+        only_standing("train"), "warning", "classes",
+        r"train.json: class 'lying' has no training box, but 2 for validation",
+    ),
+    "recording without keyframes": (
+        add_recording, "warning", "unused", r"frames/HALL_R2.h5: no keyframe is from this recording",
+    ),
+    "clips of one recording": (
+        second_keyframe_to_val, "warning", "overlap", r"1 of 3 validation clips share frames .* .1 keyframes lie",
+    ),
+    "clips of one session": (
+        overlap_of_recordings, "warning", "overlap", r"1 of 2 validation clips share frames .* .0 keyframes lie",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change, severity, kind, message", DEFECTS.values(), ids=DEFECTS.keys())
+def test_a_defect_is_found_and_nothing_else(data, change, severity, kind, message):
+    change(data)
+    data.write()
+    (finding,) = told(data.validate())
+    assert (finding.severity, finding.kind) == (severity, kind)
+    assert re.search(message, finding.message)
+
+
+def rewrite(name, function):
+    """Changes a file's bytes."""
+
+    def change(folder):
+        (folder / name).write_bytes(function((folder / name).read_bytes()))
+
+    return change
+
+
+def without_dataset(key):
+    def change(folder):
+        with h5py.File(folder / "frames" / "HALL_R1.h5", "a") as file:
+            del file[key]
+
+    return change
+
+
+def with_damaged_chunk(key):
+    """Stores a data set compressed, then spoils its bytes."""
+
+    def change(folder):
+        path = folder / "frames" / "HALL_R1.h5"
+        with h5py.File(path, "a") as file:
+            values = file[key][:]
+            del file[key]
+            stored = file.create_dataset(key, data=values, chunks=values.shape, compression=4)
+            place = stored.id.get_chunk_info(0).byte_offset
+        with open(path, "r+b") as file:
+            file.seek(place)
+            file.write(bytes(20))
+
+    return change
+
+
+BROKEN_FILES = {
+    "annotations missing": (
+        lambda folder: (folder / "annotations" / "val.json").unlink(), "annotations",
+        r"'annotations/val.json' does not exist",
+    ),
+    "invalid JSON": (
+        rewrite("annotations/train.json", lambda content: content[:-1]), "annotations",
+        r"annotations/train.json is not valid JSON .*: write it again",
+    ),
+    "recording missing": (
+        lambda folder: (folder / "frames" / "HALL_R1.h5").unlink(), "recordings",
+        r"'frames/HALL_R1.h5' does not exist: add the file or remove its annotations",
+    ),
+    "no recordings": (
+        lambda folder: (folder / "frames").rename(folder / "videos"), "recordings", r"recordings 'frames' does not exist",
+    ),
+    "truncated": (
+        rewrite("frames/HALL_R1.h5", lambda content: content[: len(content) // 2]), "recordings",
+        r"frames/HALL_R1.h5 cannot be read as HDF5 .*truncated",
+    ),
+    "no HDF5": (
+        rewrite("frames/HALL_R1.h5", lambda content: b"<html>"), "recordings", r"HALL_R1.h5 cannot be read as HDF5",
+    ),
+    "no frames": (without_dataset("frames"), "recordings", r"HALL_R1.h5 has no data set 'frames'"),
+    "no timestamps": (without_dataset("timestamps"), "recordings", r"HALL_R1.h5 has no data set 'timestamps'"),
+    "damaged frames": (with_damaged_chunk("frames"), "recordings", r"HALL_R1.h5: frames 0 to 63 cannot be read"),
+    "damaged times": (with_damaged_chunk("timestamps"), "recordings", r"HALL_R1.h5: timestamps cannot be read"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change, kind, message", BROKEN_FILES.values(), ids=BROKEN_FILES.keys())
+def test_a_broken_file_is_found_and_nothing_else(data, change, kind, message):
+    data.write()
+    change(data.folder)
+    (finding,) = told(data.validate())
+    assert (finding.severity, finding.kind) == ("problem", kind)
+    assert re.search(message, finding.message)
+
+
+def test_a_keyframe_in_both_files_is_a_problem(data):
+    train, val = data.documents["train"], data.documents["val"]
+    val["images"].append(train["images"][0])
+    val["annotations"] += train["annotations"][:2]
+    data.write()
+    problem, overlap = told(data.validate())
+    assert problem.severity == "problem" and overlap.kind == "overlap"
+    assert re.search(
+        r"val.json, images\[2\]: HALL_R1 at 7000 ms is in the training set too: remove it", problem.message
+    )
+
+
+def test_nobody_to_test_on_is_a_problem(data):
+    data.documents["val"]["annotations"].clear()
+    data.write()
+    (problem,) = data.validate().of("problem")
+    assert "annotations/val.json: no keyframe has a person's box, so there is nothing to test on" in problem.message
+
+
+def test_all_defects_of_a_set_are_listed_not_only_the_first(data):
+    record("train", "annotations", 0, bbox=[0.5], category_id=9)(data)
+    record("train", "images", 1, frame_idx="fifty", objects=[])(data)
+    record("val", "annotations", 3, image_id="gone")(data)
+    times("ROOM_R1", lambda t: t[::-1])(data)
+    data.write()
+    data.path("HALL_R1").unlink()
+    problems = [finding.message for finding in data.validate().of("problem")]
+    places = [
+        r"train.json, images\[1\]", r"train.json, annotations\[0\]: category", r"train.json, annotations\[0\]: bbox",
+        r"val.json, annotations\[3\]", r"HALL_R1.h5", r"ROOM_R1.h5: timestamps do not increase at 99 of 99",
+        r"val.json, images\[0\]: frame_idx 40 is at", r"val.json, images\[1\]: frame_idx 50 is at",
+    ]  # fmt: skip
+    assert len(problems) == len(places)
+    for place, problem in zip(places, problems):
+        assert re.search(place, problem)
+
+
+def test_a_session_pattern_tells_which_recordings_show_the_same(data):
+    overlap_of_recordings(data)
+    data.write()
+    assert told(data.validate(session_pattern="(.+)")) == []
+    with pytest.raises(InputError, match="has no group"):
+        data.validate(session_pattern=".+")
+    notes = [finding.message for finding in data.validate(session_pattern="(ROOM)_.*").of("note")]
+    assert any("does not fit HALL_R1, HALL_R2" in note for note in notes)
+
+
+def test_the_distance_is_from_the_keyframe_to_the_nearest_training_clip(data):
+    overlap_of_recordings(data)
+    data.write()
+    # Training clips span 2.2 s to 13.15 s; the validation keyframes lie at 17 s and 18.5 s.
+    distances = [(d.image_id, d.milliseconds, d.shares_frames) for d in data.validate().overlap]
+    assert distances == [("ROOM_R1_40", 3850, True), ("ROOM_R1_50", 5350, False)]
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"'.*gone' does not exist"):
+        validate(tmp_path / "gone", TRAIN, VAL)
+
+
+def test_checks_look_at_the_clips_and_readings_of_the_configurations(tmp_path):
+    cfg = load_config(
+        str(CONFIGS / "SLOWFAST_8x8_R101.yaml"), ["DATA.PATH_TO_DATA_DIR", str(tmp_path), "NUM_GPUS", "0"]
+    )
+    assert cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE == CLIP_FRAMES
+    assert tuple(cfg.THERMAL.VALID_RANGE) == VALID_RANGE
+
+
+def run_command(*arguments):
+    command = [sys.executable, "-W", "ignore", str(TOOL), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_command_tells_problems_by_its_exit_status(data):
+    record("val", "annotations", 0, bbox=[0.05, 0.5, 0.25, 0.5])(data)
+    data.write()
+    done = run_command("validate", data.folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "2 train and 2 val keyframes, 2 recordings",
+        "",
+        "0 problems",
+        "",
+        "1 warning",
+        "  boxes (1)",
+        "    annotations/val.json, annotations[0]: the box reaches over the image's edge and is cut there: correct it.",
+        "",
+        "1 note",
+        "  overlap (1)",
+        "    none of 2 validation clips shares a frame with a training clip; no session is in both.",
+    ]
+    data.path("ROOM_R1").unlink()
+    done = run_command("validate", data.folder, "--json")
+    assert done.returncode == 2, done.stderr
+    (problem,) = [f for f in json.loads(done.stdout)["findings"] if f["severity"] == "problem"]
+    assert "frames/ROOM_R1.h5" in problem["message"]
+
+
+def test_what_is_wrong_with_the_real_recordings_is_found_and_counted(real_data):
+    report = validate(real_data, TRAIN, VAL)
+    assert report.of("problem") == []
+    kinds = Counter((finding.severity, finding.kind) for finding in report.findings)
+    assert kinds == {
+        ("warning", "classes"): 3, ("warning", "boxes"): 1, ("warning", "times"): 8, ("warning", "overlap"): 1,
+        ("note", "dead pixels"): 4,
+    }  # fmt: skip
+    for name in ("SL14_R1", "SL14_R2", "SL14_R3", "SL14_R4"):
+        with h5py.File(real_data / "frames" / f"{name}.h5") as file:
+            dead = file["frames"][:] < -200
+        counts = f"{name}.h5: {dead.sum()} readings ({dead.mean():.1%}) are missing, in {dead.any((1, 2)).sum()} of"
+        assert any(counts in finding.message for finding in report.of("note"))
+    assert "73 of 73 validation clips share frames" in next(f.message for f in report.findings if f.kind == "overlap")
+
+
+def test_recordings_of_a_real_session_hold_the_same_frames_where_their_times_overlap(real_data):
+    """What the checks take for granted when they compare clips of different recordings by time."""
+
+    def read(name):
+        with h5py.File(real_data / "frames" / f"{name}.h5") as file:
+            return dict(zip(file["timestamps"][:].tolist(), file["frames"][:]))
+
+    for session in ("SL14", "SL18"):
+        for first, second in itertools.pairwise(read(f"{session}_R{i}") for i in range(1, 5)):
+            start, end = min(second), max(first)
+            assert {t for t in first if t >= start} == {t for t in second if t <= end}
+            assert sum(t >= start for t in first) > 100
+            for time in first.keys() & second.keys():
+                np.testing.assert_array_equal(first[time], second[time])
+
+
+def test_a_split_of_the_real_recordings_by_session_shares_no_frames(real_data, tmp_path):
+    files = [real_data / name for name in (*TRAIN, *VAL)]
+    shared = {}
+    for split in ("session", "recording", "keyframe"):
+        split_again(files, tmp_path / split, split=split)
+        report = validate(real_data, [tmp_path / split / "train.json"], [tmp_path / split / "val.json"])
+        assert report.of("problem") == []
+        shared[split] = sum(distance.shares_frames for distance in report.overlap)
+        assert len(report.overlap) == report.num_keyframes["val"]
+    assert shared["session"] == 0 < shared["recording"] < shared["keyframe"]
