@@ -67,6 +67,15 @@ def test_boxes_are_cut_at_the_edge_and_those_outside_dropped_with_a_count(tmp_pa
     assert (annotations.num_clipped, annotations.num_dropped) == (1, 1)
 
 
+def test_a_box_that_misses_the_edge_by_rounding_does_not_count_as_cut(tmp_path):
+    # Four and six sevenths, to six decimals: the right side is at 1.0000005.
+    annotations = load_annotations(
+        [write(tmp_path, set_field("annotations", 0, "bbox", [0.571429, 0.5, 0.857143, 1.0]))]
+    )
+    assert annotations.clipped == []
+    assert annotations.keyframes[0].boxes.max() == 1
+
+
 def test_two_actions_of_one_box_are_one_person(tmp_path):
     def change(document):
         document["annotations"].append({**document["annotations"][0], "category_id": 2})

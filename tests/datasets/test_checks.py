@@ -133,6 +133,11 @@ def with_value(array, place, value):
     return array
 
 
+def take_frame_after_30_ms(data):
+    data.timestamps["HALL_R1"][41] = data.timestamps["HALL_R1"][40] + 30
+    data.documents["train"]["images"][0]["frame_idx"] = 41
+
+
 def drop_people(data):
     del data.documents["val"]["annotations"][2:]
 
@@ -163,12 +168,16 @@ def second_keyframe_to_val(data):
     del train["annotations"][2:]
 
 
-def overlap_of_recordings(data):
-    """Val's recording becomes a second one of the training session that begins 10 s later."""
-    data.frames["HALL_R2"] = data.frames.pop("ROOM_R1")
-    data.timestamps["HALL_R2"] = data.timestamps.pop("ROOM_R1") + 10_000
-    for image in data.documents["val"]["images"]:
-        image |= {"sensor_id": "HALL_R2", "timestamp": image["timestamp"] + 10_000}
+def same_session(shift):
+    """Val's recording becomes a second one of the training session that begins `shift` milliseconds later."""
+
+    def change(data):
+        data.frames["HALL_R2"] = data.frames.pop("ROOM_R1")
+        data.timestamps["HALL_R2"] = data.timestamps.pop("ROOM_R1") + shift
+        for image in data.documents["val"]["images"]:
+            image |= {"sensor_id": "HALL_R2", "timestamp": image["timestamp"] + shift}
+
+    return change
 
 
 DEAD = -273.2
@@ -258,6 +267,10 @@ DEFECTS = {
         record("train", "images", 0, frame_idx=41), "problem", "times",
         r"train.json, images\[0\]: frame_idx 41 is at 7150 ms, but the timestamp is 7000 ms, nearest to frame 40",
     ),
+    "frame beside the nearest": (
+        take_frame_after_30_ms, "problem", "times",
+        r"train.json, images\[0\]: frame_idx 41 is at 7030 ms, but the timestamp is 7000 ms, nearest to frame 40",
+    ),
     "time before the recording": (
         lambda data: data.documents["val"]["images"][0].update(frame_idx=0, timestamp=1), "problem", "times",
         r"val.json, images\[0\]: frame_idx 0 is at 1000 ms, but the timestamp is 1 ms",
@@ -308,7 +321,10 @@ DEFECTS = {
         second_keyframe_to_val, "warning", "overlap", r"1 of 3 validation clips share frames .* .1 keyframes lie",
     ),
     "clips of one session": (
-        overlap_of_recordings, "warning", "overlap", r"1 of 2 validation clips share frames .* .0 keyframes lie",
+        same_session(10_000), "warning", "overlap", r"1 of 2 validation clips share frames .* .0 keyframes lie",
+    ),
+    "clips of an earlier recording": (
+        same_session(-10_000), "warning", "overlap", r"1 of 2 validation clips share frames .* .0 keyframes lie",
     ),
 }  # fmt: skip
 
@@ -433,17 +449,18 @@ def test_all_defects_of_a_set_are_listed_not_only_the_first(data):
 
 
 def test_a_session_pattern_tells_which_recordings_show_the_same(data):
-    overlap_of_recordings(data)
+    same_session(10_000)(data)
     data.write()
     assert told(data.validate(session_pattern="(.+)")) == []
     with pytest.raises(InputError, match="has no group"):
         data.validate(session_pattern=".+")
+    assert told(data.validate(session_pattern="(ROOM)_.*")) == []
     notes = [finding.message for finding in data.validate(session_pattern="(ROOM)_.*").of("note")]
     assert any("does not fit HALL_R1, HALL_R2" in note for note in notes)
 
 
 def test_the_distance_is_from_the_keyframe_to_the_nearest_training_clip(data):
-    overlap_of_recordings(data)
+    same_session(10_000)(data)
     data.write()
     # Training clips span 2.2 s to 13.15 s; the validation keyframes lie at 17 s and 18.5 s.
     distances = [(d.image_id, d.milliseconds, d.shares_frames) for d in data.validate().overlap]
