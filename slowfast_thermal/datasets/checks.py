@@ -70,7 +70,7 @@ class Report:
         num_keyframes: for "train" and "val", those that could be read.
         num_recordings: in the folder or named by keyframes.
         findings: in the order of the checks.
-        overlap: one entry for each validation keyframe with people; of a recording that can be read.
+        overlap: one entry for each validation keyframe with people, where its recording can be read.
     """
 
     num_keyframes: dict[str, int]
