@@ -48,12 +48,15 @@ class Augmentation:
         Returns:
             Frames, boxes and objects in the same units; objects that a crop cut off are left out.
         """
+        offset = 0.0
         if self.temperature_gain:
             gain = 1 + rng.uniform(-self.temperature_gain, self.temperature_gain)
-            mean = frames.mean()
-            frames = frames.sub_(mean).mul_(gain).add_(mean)
+            offset = frames.mean() * (1 - gain)
+            frames = frames.mul_(gain)
         if self.temperature_offset:
-            frames = frames.add_(rng.uniform(-self.temperature_offset, self.temperature_offset))
+            offset = offset + rng.uniform(-self.temperature_offset, self.temperature_offset)
+        if self.temperature_gain or self.temperature_offset:
+            frames = frames.add_(offset)
         if self.crop:
             frames, boxes, objects = _random_crop(frames, boxes, objects, self.crop, rng)
         if self.flip and rng.random() < 0.5:

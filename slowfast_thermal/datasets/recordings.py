@@ -19,6 +19,8 @@ from slowfast_thermal.errors import InputError
 
 # Frames read at a time when looking outside a window for a valid reading.
 _CHUNK = 64
+# Files that a cache keeps open: HDF5 takes half a megabyte for each, and a process may not open a thousand.
+_MAX_OPEN = 32
 
 
 class Recording:
@@ -186,11 +188,12 @@ class RecordingCache:
         self._recordings = {recording.name: recording for recording in recordings}
         self._max_bytes = max_bytes
         self._device = device
-        self._cached = set()
+        self._cached: set[str] = set()
+        self._open: dict[str, Recording] = {}
         self.nbytes = 0
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_cached": set(), "nbytes": 0}
+        return {**self.__dict__, "_cached": set(), "_open": {}, "nbytes": 0}
 
     def __getitem__(self, name: str) -> Recording:
         recording = self._recordings[name]
@@ -198,6 +201,11 @@ class RecordingCache:
             recording.cache(self._device)
             self._cached.add(name)
             self.nbytes += recording.nbytes
+        if name not in self._cached:
+            self._open.pop(name, None)
+            self._open[name] = recording
+            if len(self._open) > _MAX_OPEN:
+                self._open.pop(next(iter(self._open))).close()
         return recording
 
     def __iter__(self):

@@ -171,8 +171,9 @@ class Thermal(torch.utils.data.Dataset):
 
     def _to_input_pixels(self, boxes: np.ndarray, enlarge: np.ndarray) -> np.ndarray:
         """(R, 4) relative boxes, enlarged by fractions of width and height, in pixels of the network's input."""
-        margin = (boxes[:, 2:] - boxes[:, :2]) * enlarge / 2
-        boxes = np.clip(np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1), 0, 1)
+        if enlarge.any():
+            margin = (boxes[:, 2:] - boxes[:, :2]) * enlarge / 2
+            boxes = np.clip(np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1), 0, 1)
         height, width = self._input_size
         return boxes * np.array([width, height, width, height], np.float32)
 

@@ -1,7 +1,9 @@
 import pickle
+from pathlib import Path
 
 import h5py
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -83,6 +85,17 @@ def test_the_cache_stays_within_its_memory_and_changes_no_reading(tmp_path, dama
             expected = open_recording(tmp_path / f"{name}.h5").read(np.arange(30, 60))
             np.testing.assert_array_equal(cache[name].read(np.arange(30, 60)), expected)
     assert cache.nbytes == 2 * one
+
+
+def test_the_cache_keeps_few_files_open_and_reads_on_from_those_it_closed(tmp_path):
+    names = [f"recording{number}" for number in range(80)]
+    for number, name in enumerate(names):
+        write(tmp_path / f"{name}.h5", np.full((4, 2, 2), number / 10, np.float32))
+    cache = RecordingCache([open_recording(tmp_path / f"{name}.h5") for name in names], max_bytes=0)
+    for _ in range(2):
+        for number, name in enumerate(names):
+            assert cache[name].read(np.array([1]))[0, 0, 0] == np.float32(number / 10)
+    assert sum(Path(file.path).parent == tmp_path for file in psutil.Process().open_files()) <= 40
 
 
 def test_a_missing_recording_is_named(tmp_path):

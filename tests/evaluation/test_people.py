@@ -12,7 +12,9 @@ def make_keyframe(people, timestamp=7):
     """`people` lists (box, actions) of three classes."""
     boxes = np.array([box for box, _ in people], np.float32).reshape(-1, 4)
     labels = np.array([[c in actions for c in range(3)] for _, actions in people], np.float32).reshape(-1, 3)
-    return Keyframe(f"image{timestamp}", "val.json, images[0]", "A", timestamp, 0, boxes, labels, np.zeros((0, 4), np.float32))
+    return Keyframe(
+        f"image{timestamp}", "val.json, images[0]", "A", timestamp, 0, boxes, labels, np.zeros((0, 4), np.float32)
+    )
 
 
 def make_detections(people, timestamp=7):

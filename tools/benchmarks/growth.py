@@ -132,11 +132,11 @@ def plot(curves: dict[str, list[dict[str, float]]], path: Path) -> None:
     for panel, (title, points) in zip(panels.flat, curves.items()):
         places = [point[title] for point in points]
         panel.plot(places, [point["seconds"] for point in points], "o-", color="#0072B2")
-        panel.set(xlabel=title, ylim=(0, None))
+        panel.set(xlabel=title, ylim=(0, 1.1 * max(point["seconds"] for point in points)))
         panel.set_ylabel("seconds", color="#0072B2")
         memory = panel.twinx()
         memory.plot(places, [point["GB"] for point in points], "s--", color="#D55E00")
-        memory.set_ylim(0, None)
+        memory.set_ylim(0, 1.1 * max(point["GB"] for point in points))
         memory.set_ylabel("GB of memory", color="#D55E00")
     figure.savefig(path, dpi=100)
     plt.close(figure)

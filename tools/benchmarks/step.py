@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from slowfast_thermal import pyslowfast
+from slowfast_thermal.checkpoint.training_state import unwrap
 from slowfast_thermal.config import load_config
 from slowfast_thermal.engine.device import autocast, mixed_precision
 from slowfast_thermal.models.input_layer import ThermalInput
@@ -52,7 +53,7 @@ class Workload:
         box = [0.2 * width, 0.2 * height, 0.6 * width, 0.9 * height]
         self.boxes = torch.tensor([[clip, *box] for clip in range(clips) for _ in range(people)])
         self.labels = torch.zeros(len(self.boxes), dtype=torch.int64)
-        self.memory = torch.rand(clips, *self.model.head.structure.memory_shape)
+        self.memory = torch.rand(clips, *unwrap(self.model).head.structure.memory_shape)
 
     def _forward(self) -> torch.Tensor:
         inputs = [pathway.to(self.device, non_blocking=True) for pathway in self.inputs]
