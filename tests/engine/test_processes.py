@@ -64,7 +64,10 @@ def learned(output):
     }
 
 
-@pytest.fixture(scope="module", params=[[], WITH_MEMORY], ids=["plain", "memory"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param([], marks=pytest.mark.slow, id="plain"), pytest.param(WITH_MEMORY, id="memory")],
+)
 def alone(request, synthetic_data, tmp_path_factory):
     """Settings, and the results of one process."""
     output = tmp_path_factory.mktemp("alone")
