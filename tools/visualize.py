@@ -9,7 +9,6 @@ were recorded. Boxes are shown on the frames up to a quarter of a second from th
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,7 +17,7 @@ import slowfast_thermal  # noqa: F401, registers the data set, the model and the
 from slowfast_thermal.config import load_config
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.engine.launch import check_run, launch_run
-from slowfast_thermal.errors import InputError
+from slowfast_thermal.errors import exit_codes
 from slowfast_thermal.evaluation import scenes
 from slowfast_thermal.evaluation.results import read_predictions
 from slowfast_thermal.evaluation.video import check_output
@@ -67,10 +66,8 @@ def visualize(args: argparse.Namespace) -> None:
 
 def main() -> None:
     args = parse_args()
-    try:
+    with exit_codes():
         visualize(args)
-    except InputError as error:
-        sys.exit(f"Error: {error}")
 
 
 if __name__ == "__main__":
