@@ -76,7 +76,8 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     cfg.THERMAL.AUG.TEMPORAL_SHIFT = 2
     # Standard deviation of the shift of each box edge, as a fraction of the box size.
     cfg.THERMAL.AUG.BOX_JITTER = 0.05
-    # Largest part of the height and width that a random crop cuts off; the rest is scaled up to the full size.
+    # Largest part of the height and width that a random crop cuts off. The clips of a batch are cut to the same size, at
+    # different places, so that the network scales them up to its input in one go.
     cfg.THERMAL.AUG.CROP = 0.2
     # Largest offset added to all temperatures of a clip, in degrees Celsius, either way.
     cfg.THERMAL.AUG.TEMPERATURE_OFFSET = 1.0

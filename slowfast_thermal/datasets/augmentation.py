@@ -35,30 +35,36 @@ class Augmentation:
         return int(shift), int(rng.integers(slow_stride)) if self.slow_jitter else 0
 
     def __call__(
-        self, frames: torch.Tensor, boxes: np.ndarray, objects: np.ndarray, rng: np.random.Generator
+        self,
+        frames: torch.Tensor,
+        boxes: np.ndarray,
+        objects: np.ndarray,
+        rng: np.random.Generator,
+        batch_rng: np.random.Generator | None = None,
     ) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
         """Changes a clip and its boxes alike.
 
         Args:
-            frames: (K, H, W) float32 degrees Celsius, on any device; may be changed in place.
+            frames: (K, H, W) float32 degrees Celsius, on any device.
             boxes: (R, 4) float32, of people.
             objects: (Q, 4) float32.
             rng: makes every choice; objects change none of them.
+            batch_rng: makes those that the clips of a batch have in common.
 
         Returns:
-            Frames, boxes and objects in the same units; objects that a crop cut off are left out.
+            Frames, boxes and objects in the same units; objects that a crop cut off are left out. With `batch_rng` the
+            frames have the size of its crop, without they are scaled up to (K, H, W).
         """
-        offset = 0.0
+        if self.crop:
+            frames, boxes, objects = _random_crop(frames, boxes, objects, self.crop, rng, batch_rng)
+        gain, offset = 1.0, torch.zeros((), device=frames.device)
         if self.temperature_gain:
-            gain = 1 + rng.uniform(-self.temperature_gain, self.temperature_gain)
+            gain += rng.uniform(-self.temperature_gain, self.temperature_gain)
             offset = frames.mean() * (1 - gain)
-            frames = frames.mul_(gain)
         if self.temperature_offset:
             offset = offset + rng.uniform(-self.temperature_offset, self.temperature_offset)
         if self.temperature_gain or self.temperature_offset:
-            frames = frames.add_(offset)
-        if self.crop:
-            frames, boxes, objects = _random_crop(frames, boxes, objects, self.crop, rng)
+            frames = torch.add(offset, frames, alpha=gain)
         if self.flip and rng.random() < 0.5:
             frames = frames.flip(-1)
             boxes, objects = _mirror(boxes), _mirror(objects)
@@ -72,30 +78,32 @@ def _mirror(boxes: np.ndarray) -> np.ndarray:
 
 
 def _random_crop(
-    frames: torch.Tensor, boxes: np.ndarray, objects: np.ndarray, largest_cut: float, rng: np.random.Generator
+    frames: torch.Tensor,
+    boxes: np.ndarray,
+    objects: np.ndarray,
+    largest_cut: float,
+    rng: np.random.Generator,
+    batch_rng: np.random.Generator | None,
 ) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
-    """Cuts out a window of the image's shape and scales it up to the full size."""
+    """Cuts out a window of the image's shape; where it would cut off a person, the whole image is scaled instead."""
     height, width = frames.shape[1:]
-    kept = 1 - rng.uniform(0, largest_cut)
+    kept = 1 - (batch_rng or rng).uniform(0, largest_cut)
     crop_height, crop_width = max(round(height * kept), 1), max(round(width * kept), 1)
     top, left = rng.integers(height - crop_height + 1), rng.integers(width - crop_width + 1)
 
     corner = np.array([left / width, top / height] * 2, np.float32)
     scale = np.array([width / crop_width, height / crop_height] * 2, np.float32)
-
-    def move(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The boxes in the window, and which of them are still to be seen."""
-        moved = (boxes - corner) * scale
-        inside = np.clip(moved, 0, 1)
-        return inside, _areas(inside) >= _MIN_VISIBLE * _areas(moved)
-
-    moved_boxes, visible = move(boxes)
-    if not visible.all():
-        return frames, boxes, objects
-    moved_objects, visible = move(objects)
-    window = frames[None, :, top : top + crop_height, left : left + crop_width]
-    resized = F.interpolate(window, size=(height, width), mode="bilinear", align_corners=False)[0]
-    return resized, moved_boxes, moved_objects[visible]
+    moved = (np.concatenate([boxes, objects]) - corner) * scale
+    inside = np.minimum(np.maximum(moved, 0), 1)
+    visible = _areas(inside) >= _MIN_VISIBLE * _areas(moved)
+    people = len(boxes)
+    if visible[:people].all():
+        frames = frames[:, top : top + crop_height, left : left + crop_width]
+        boxes, objects = inside[:people], inside[people:][visible[people:]]
+    size = (crop_height, crop_width) if batch_rng else (height, width)
+    if frames.shape[1:] != size:
+        frames = F.interpolate(frames[None], size=size, mode="bilinear", align_corners=False)[0]
+    return frames, boxes, objects
 
 
 def _areas(boxes: np.ndarray) -> np.ndarray:
@@ -104,7 +112,8 @@ def _areas(boxes: np.ndarray) -> np.ndarray:
 
 def _jitter_boxes(boxes: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
     """Moves each edge by a normal fraction of the box size; a box that would lose its area stays."""
-    size = np.tile(boxes[:, 2:] - boxes[:, :2], (1, 2))
-    moved = np.clip(boxes + rng.normal(0, deviation, boxes.shape) * size, 0, 1).astype(np.float32)
+    size = boxes[:, 2:] - boxes[:, :2]
+    shift = rng.normal(0, deviation, boxes.shape) * np.concatenate([size, size], axis=1)
+    moved = np.minimum(np.maximum(boxes + shift, 0), 1).astype(np.float32)
     keeps_area = (moved[:, 0] < moved[:, 2]) & (moved[:, 1] < moved[:, 3])
     return np.where(keeps_area[:, None], moved, boxes)

@@ -16,8 +16,8 @@ from slowfast_thermal.pyslowfast import detection_collate, unpack_batch
 class StreamSampler(Sampler):
     """An endless stream of shuffled passes over the data, cut into epochs of a fixed number of batches.
 
-    Yields (index, seed of the augmentation) for one process's part of each batch. The global batch of
-    iteration i is the same whatever the number of processes.
+    Yields (index, place in the stream) for one process's part of each batch. The global batch of iteration i is
+    the same whatever the number of processes.
 
     Args:
         num_samples: of the data set.

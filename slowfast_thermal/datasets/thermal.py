@@ -81,6 +81,7 @@ class Thermal(torch.utils.data.Dataset):
                 f"{list(patterns)} has a person's box, so there is nothing to {'train' if split == 'train' else 'test'} on."
             )
         self._seed = cfg.RNG_SEED
+        self._batch_size = cfg.TRAIN.BATCH_SIZE
         self._rate = cfg.DATA.SAMPLING_RATE
         self._length = cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE
         self._slow_stride = cfg.SLOWFAST.ALPHA * cfg.DATA.SAMPLING_RATE
@@ -126,23 +127,24 @@ class Thermal(torch.utils.data.Dataset):
         """One clip with its people.
 
         Args:
-            key: the sample's index; or the index and the seed of its augmentation, else a random one.
+            key: the sample's index; or the index and the place in the stream of training clips, on which its
+                augmentation then depends instead of on chance, and with the clips of its batch the size of its crop.
 
         Returns:
             PySlowFast's tuple of
-            inputs: [slow, fast] float32 tensors (1, T, H, W), temperatures scaled to [0, 1], on the CPU, or on the
-            run's device for SPEED.RECORDINGS_ON_DEVICE;
+            inputs: [slow, fast] float32 tensors (1, T, H, W), for a crop that the batch shares with the pixels of
+            the crop, temperatures scaled to [0, 1], on the CPU, or on the run's device for SPEED.RECORDINGS_ON_DEVICE;
             labels: (R, C) float32, 1 for a person's actions;
             index: of the sample;
             extra: "boxes" (R, 4) in pixels of the network's input, "ori_boxes" (R, 4) divided by the image
             size, both x1, y1, x2, y2; "metadata" R times [place of the recording, timestamp in ms];
             "objects" (IA.MAX_OBJECTS, 4) like "boxes", zero rows for no object (see `object_boxes`).
         """
-        index, seed = key if isinstance(key, tuple) else (key, None)
+        index, place = key if isinstance(key, tuple) else (key, None)
         keyframe, ori_boxes, labels = self._samples[index]
         boxes, objects, shift, slow_start = ori_boxes, keyframe.objects, 0, 0
         if self._augmentation:
-            rng = np.random.default_rng(torch.randint(2**62, ()).item() if seed is None else (self._seed, seed))
+            rng, batch_rng = self._generators(place)
             shift, slow_start = self._augmentation.sample_times(rng, self._slow_stride)
 
         start = keyframe.frame_index - self._length // 2 + shift
@@ -150,10 +152,10 @@ class Thermal(torch.utils.data.Dataset):
         fast = np.arange(start, start + self._length, self._rate)
         frames = self._cache[keyframe.recording].read(np.concatenate([slow, fast]))
         if self._augmentation:
-            frames, boxes, objects = self._augmentation(frames, boxes, objects, rng)
+            frames, boxes, objects = self._augmentation(frames, boxes, objects, rng, batch_rng)
 
         low, high = self._window
-        clip = frames.to(self._device).clamp_(low, high).sub_(low).div_(high - low)[None]
+        clip = frames.to(self._device).sub(low).mul_(1 / (high - low)).clamp_(0, 1)[None]
         extra = {
             "boxes": self._to_input_pixels(boxes, self._enlarge),
             "ori_boxes": ori_boxes,
@@ -161,6 +163,14 @@ class Thermal(torch.utils.data.Dataset):
             "objects": self._pad_objects(objects),
         }
         return pack_sample([clip[:, : len(slow)], clip[:, len(slow) :]], labels, index, extra)
+
+    def _generators(self, place: int | None) -> tuple[np.random.Generator, np.random.Generator | None]:
+        """The generators of a clip's augmentation and of its batch's, from its place in the stream; else a random one."""
+        if place is None:
+            return np.random.default_rng(torch.randint(2**62, ()).item()), None
+        return np.random.default_rng((self._seed, place)), np.random.default_rng(
+            (self._seed, place // self._batch_size, 1)
+        )
 
     def _pad_objects(self, objects: np.ndarray) -> np.ndarray:
         """The best of (Q, 4) relative boxes as (IA.MAX_OBJECTS, 4) in pixels of the network's input."""

@@ -24,14 +24,18 @@ def warm_boxes():
     return frames
 
 
-def augment(seed=0, **switches):
-    frames, boxes, _ = Augmentation(**{**OFF, **switches})(warm_boxes(), BOXES, BOXES[:0], np.random.default_rng(seed))
+def augment(seed=0, batch_seed=None, **switches):
+    batch_rng = None if batch_seed is None else np.random.default_rng(batch_seed)
+    augmentation = Augmentation(**{**OFF, **switches})
+    frames, boxes, _ = augmentation(warm_boxes(), BOXES, BOXES[:0], np.random.default_rng(seed), batch_rng)
     return frames, boxes
 
 
 def mean_inside(frames, boxes):
+    height, width = frames.shape[1:]
     return [
-        frames[:, round(y1 * 40) : round(y2 * 40), round(x1 * 60) : round(x2 * 60)].mean() for x1, y1, x2, y2 in boxes
+        frames[:, round(y1 * height) : round(y2 * height), round(x1 * width) : round(x2 * width)].mean()
+        for x1, y1, x2, y2 in boxes
     ]
 
 
@@ -81,6 +85,28 @@ def test_a_crop_keeps_at_least_half_of_every_person():
         frames, boxes = augment(seed, crop=0.6)
         assert ((boxes[:, 2:] - boxes[:, :2]) > 0).all() and boxes.min() >= 0 and boxes.max() <= 1
         assert min(mean_inside(frames, boxes)) > 28
+
+
+def test_the_clips_of_a_batch_are_cut_to_one_size_at_different_places():
+    sizes = set()
+    for batch in range(8):
+        clips = [augment(seed, batch, crop=0.3) for seed in range(8)]
+        (size,) = {frames.shape[1:] for frames, _ in clips}
+        sizes.add(size)
+        assert 28 <= size[0] <= 40 and 42 <= size[1] <= 60
+        assert min(min(mean_inside(frames, boxes)) for frames, boxes in clips) > 28
+        assert len({tuple(boxes.ravel()) for _, boxes in clips}) > 1 or size == (40, 60)
+    assert len(sizes) > 4
+
+
+def test_where_a_crop_would_cut_off_a_person_the_image_is_scaled_to_its_size():
+    edges = np.array([[0.0, 0.4, 0.05, 0.6], [0.95, 0.4, 1.0, 0.6]], np.float32)
+    frames = torch.linspace(20, 30, 60).repeat(1, 40, 1)
+    augmentation = Augmentation(**{**OFF, "crop": 0.6})
+    cut, boxes, _ = augmentation(frames, edges, edges[:0], np.random.default_rng(0), np.random.default_rng(0))
+    assert cut.shape[2] < 50
+    np.testing.assert_array_equal(boxes, edges)
+    np.testing.assert_allclose(cut[0, 0, [0, -1]], [20, 30], atol=0.3)
 
 
 def test_temperature_changes_keep_to_their_limits():

@@ -107,7 +107,9 @@ def test_recordings_are_chosen_by_pattern(handmade_data, small_config):
     assert Thermal(cfg, "val").recordings == ["A", "B"]
 
 
-def test_the_same_seed_gives_the_same_augmented_clip_and_another_seed_another(synthetic_data, small_config):
+def test_the_same_place_in_the_stream_gives_the_same_augmented_clip_and_another_place_another(
+    synthetic_data, small_config
+):
     dataset = Thermal(small_config(synthetic_data), "train")
     first, again, other = (clip(dataset, key)[1] for key in ((0, 5), (0, 5), (0, 6)))
     assert torch.equal(first, again)

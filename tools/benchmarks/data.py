@@ -91,10 +91,11 @@ def measure(data_dir: str, repeats: int, device: torch.device) -> dict[str, floa
         for workers in (1, 0):
             cfg.DATA_LOADER.NUM_WORKERS = workers
             rates[workers] = clips_per_second(construct_train_loader(cfg, dataset, 0, 1), 2 * repeats)
-        clip = torch.cat([pathway.flatten() for pathway in dataset[0][0]])
+        clips = [dataset[place, place][0] for place in range(len(dataset))]
+    clip_bytes = sum(pathway.nbytes for clip in clips for pathway in clip) / len(clips)
     large = torch.empty(2**28, dtype=torch.uint8)
     bandwidth = 2 * len(large) / median_seconds({"copy": large.clone}, repeats)["copy"]
-    limit = bandwidth / (2 * 4 * len(clip))
+    limit = bandwidth / (2 * clip_bytes)
     return {
         "opening the data set, s": opening,
         "baseline, clips/s": rates["baseline"],
@@ -102,7 +103,7 @@ def measure(data_dir: str, repeats: int, device: torch.device) -> dict[str, floa
         "ratio with a worker": rates[1] / rates["baseline"],
         "this project without, clips/s": rates[0],
         "ratio without a worker": rates[0] / rates["baseline"],
-        "bytes of a clip": 4 * len(clip),
+        "bytes of a clip, mean": clip_bytes,
         "copying memory, GB/s": bandwidth / 1e9,
         "limit, clips/s": limit,
         "part of the limit, without a worker": rates[0] / limit,
