@@ -101,25 +101,23 @@ def uninterrupted(cluster, synthetic_data, tmp_path_factory):
     return metrics(folder)
 
 
-def test_a_job_that_is_signalled_before_its_time_limit_requeues_itself(uninterrupted, synthetic_data, tmp_path):
-    job = submit(adapted("train_single_node.sbatch", tmp_path), *run_settings(synthetic_data, tmp_path / "run"))
+@pytest.mark.parametrize(
+    "script, options, interrupt, signal_name",
+    [
+        ("train_single_node.sbatch", {}, ["scancel", "--signal=USR1"], "SIGUSR1"),
+        ("train_multi_node.sbatch", {"nodes": 1, "ntasks-per-node": 2}, ["scontrol", "requeue"], "SIGTERM"),
+    ],
+    ids=["signalled before its time limit", "requeued, of two tasks"],
+)
+def test_an_interrupted_job_goes_on_and_ends_as_one_that_was_not(
+    uninterrupted, synthetic_data, tmp_path, script, options, interrupt, signal_name
+):
+    job = submit(adapted(script, tmp_path, **options), *run_settings(synthetic_data, tmp_path / "run"))
     wait_until((tmp_path / "run" / "checkpoints" / "checkpoint_epoch_00003.pyth").exists)
-    slurm("scancel", "--signal=USR1", job)
+    slurm(*interrupt, job)
     finish(job, tmp_path / "log")
     log = (tmp_path / "log").read_text()
-    assert "Interrupted: SIGUSR1 stopped the run in epoch" in log and "Resumed from" in log
-    assert state(job)["Restarts"] == "1"
-    assert metrics(tmp_path) == uninterrupted
-
-
-def test_two_tasks_survive_a_requeue_and_end_as_one_that_was_not_interrupted(uninterrupted, synthetic_data, tmp_path):
-    script = adapted("train_multi_node.sbatch", tmp_path, nodes=1, **{"ntasks-per-node": 2})
-    job = submit(script, *run_settings(synthetic_data, tmp_path / "run"))
-    wait_until((tmp_path / "run" / "checkpoints" / "checkpoint_epoch_00003.pyth").exists)
-    slurm("scontrol", "requeue", job)
-    finish(job, tmp_path / "log")
-    log = (tmp_path / "log").read_text()
-    assert "Interrupted: SIGTERM stopped the run in epoch" in log and "Resumed from" in log
+    assert f"Interrupted: {signal_name} stopped the run in epoch" in log and "Resumed from" in log
     assert state(job)["Restarts"] == "1"
     assert metrics(tmp_path) == uninterrupted
 
