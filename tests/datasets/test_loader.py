@@ -22,7 +22,7 @@ def test_every_pass_holds_each_sample_once():
     indices = [index for index, _ in keys]
     assert all(Counter(indices[start : start + 10]) == Counter(range(10)) for start in range(0, 60, 10))
     assert indices[:10] != indices[10:20]
-    assert len({seed for _, seed in keys}) == 60
+    assert len({place for _, place in keys}) == 60
 
 
 def test_a_stream_that_goes_on_in_the_middle_of_an_epoch_is_the_same():
@@ -42,6 +42,19 @@ def test_another_seed_gives_another_order():
 
 def test_an_epoch_may_be_longer_than_a_pass():
     assert len(stream(epochs=1, num_samples=5, epoch_iters=9)) == 36
+
+
+def test_processes_cut_the_clips_of_a_global_batch_to_one_size(synthetic_data, small_config):
+    cfg = small_config(synthetic_data, "THERMAL.AUG.CROP", 0.6, "SOLVER.EPOCH_ITERS", 4)
+    dataset = Thermal(cfg, "train")
+    alone, first, second = (
+        [inputs for inputs, *_ in construct_train_loader(cfg, dataset, rank, world_size)]
+        for rank, world_size in ((0, 1), (0, 2), (1, 2))
+    )
+    for pathways, *parts in zip(alone, first, second, strict=True):
+        for pathway, *halves in zip(pathways, *parts, strict=True):
+            assert torch.equal(pathway, torch.cat(halves))
+    assert len({pathways[0].shape for pathways in alone}) > 1
 
 
 def test_recordings_on_the_device_need_no_workers_and_give_the_same_clips(synthetic_data, small_config):
