@@ -94,7 +94,7 @@ def _random_crop(
     corner = np.array([left / width, top / height] * 2, np.float32)
     scale = np.array([width / crop_width, height / crop_height] * 2, np.float32)
     moved = (np.concatenate([boxes, objects]) - corner) * scale
-    inside = np.minimum(np.maximum(moved, 0), 1)
+    inside = np.clip(moved, 0, 1)
     visible = _areas(inside) >= _MIN_VISIBLE * _areas(moved)
     people = len(boxes)
     if visible[:people].all():
@@ -112,8 +112,7 @@ def _areas(boxes: np.ndarray) -> np.ndarray:
 
 def _jitter_boxes(boxes: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
     """Moves each edge by a normal fraction of the box size; a box that would lose its area stays."""
-    size = boxes[:, 2:] - boxes[:, :2]
-    shift = rng.normal(0, deviation, boxes.shape) * np.concatenate([size, size], axis=1)
-    moved = np.minimum(np.maximum(boxes + shift, 0), 1).astype(np.float32)
+    size = np.tile(boxes[:, 2:] - boxes[:, :2], (1, 2))
+    moved = np.clip(boxes + rng.normal(0, deviation, boxes.shape) * size, 0, 1).astype(np.float32)
     keeps_area = (moved[:, 0] < moved[:, 2]) & (moved[:, 1] < moved[:, 3])
     return np.where(keeps_area[:, None], moved, boxes)

@@ -168,9 +168,8 @@ class Thermal(torch.utils.data.Dataset):
         """The generators of a clip's augmentation and of its batch's, from its place in the stream; else a random one."""
         if place is None:
             return np.random.default_rng(torch.randint(2**62, ()).item()), None
-        return np.random.default_rng((self._seed, place)), np.random.default_rng(
-            (self._seed, place // self._batch_size, 1)
-        )
+        batch = place // self._batch_size
+        return np.random.default_rng((self._seed, place)), np.random.default_rng((self._seed, batch, 1))
 
     def _pad_objects(self, objects: np.ndarray) -> np.ndarray:
         """The best of (Q, 4) relative boxes as (IA.MAX_OBJECTS, 4) in pixels of the network's input."""

@@ -91,8 +91,8 @@ def measure(data_dir: str, repeats: int, device: torch.device) -> dict[str, floa
         for workers in (1, 0):
             cfg.DATA_LOADER.NUM_WORKERS = workers
             rates[workers] = clips_per_second(construct_train_loader(cfg, dataset, 0, 1), 2 * repeats)
-        clips = [dataset[place, place][0] for place in range(len(dataset))]
-    clip_bytes = sum(pathway.nbytes for clip in clips for pathway in clip) / len(clips)
+        keys = [(place, place) for place in range(len(dataset))]
+        clip_bytes = sum(pathway.nbytes for key in keys for pathway in dataset[key][0]) / len(keys)
     large = torch.empty(2**28, dtype=torch.uint8)
     bandwidth = 2 * len(large) / median_seconds({"copy": large.clone}, repeats)["copy"]
     limit = bandwidth / (2 * clip_bytes)
