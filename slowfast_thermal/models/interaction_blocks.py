@@ -63,13 +63,13 @@ def make_linear(dim_in: int, dim_out: int) -> nn.Linear:
     return layer
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, present: Tensor | None) -> Tensor:
-    """(N, P, C) queries, (N, L, C) keys and values -> (N, P, C); zero for a clip with no row present."""
+def _attend(query: Tensor, rows: Tensor, present: Tensor | None, scale: float) -> Tensor:
+    """(N, P, C) queries, (N, L, C) rows that are keys and values -> (N, P, C); zero for a clip with no row present."""
     if present is None:
-        return F.scaled_dot_product_attention(query, key, value)
+        return F.scaled_dot_product_attention(query, rows, rows, scale=scale)
     anyone = present.any(1)[:, None, None]
     allowed = present[:, None] | ~anyone  # a softmax over nothing is not a number
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed) * anyone
+    return F.scaled_dot_product_attention(query, rows, rows, attn_mask=allowed, scale=scale) * anyone
 
 
 class InteractionBlock(nn.Module):
@@ -77,6 +77,10 @@ class InteractionBlock(nn.Module):
 
     For a person x and others y: shortcut(x) + out(relu(norm(softmax(query(x) key(y)^T / sqrt(C)) value(y)))).
     The shortcut is the identity where dim_out equals dim.
+
+    The many others are never projected to keys and values. As q (W y + b) = (q W) y + q b, each person's query goes
+    through the weights of the keys instead, and what a person found in the others through those of the values.
+    Columns of ones beside y, one for all rows and one for each second, take the biases and positions along.
 
     Args:
         dim: C of people and others.
@@ -117,15 +121,26 @@ class InteractionBlock(nn.Module):
 
     def forward(self, people: Tensor, others: Others) -> Tensor:
         """People (N, P, dim) and what they attend to -> (N, P, dim_out)."""
-        key, value = self.key(others.rows), self.value(others.rows)
-        if self.seconds:
-            key = self._add_position(key, self.key_position)
-            value = self._add_position(value, self.value_position)
-        found = _attend(self.query(people), key, value, others.present)
+        key = self._weights(self.key, self.key_position if self.seconds else None)
+        value = self._weights(self.value, self.value_position if self.seconds else None)
+        query = self.query(people)
+        found = _attend(query @ key, self._with_constants(others.rows), others.present, query.shape[-1] ** -0.5)
+        found = F.linear(found, value)
         return self.shortcut(people) + self.dropout(self.out(F.relu(self.norm(found))))
 
-    def _add_position(self, rows: Tensor, position: Tensor) -> Tensor:
-        return (rows.unflatten(1, (self.seconds, -1)) + position[:, None]).flatten(1, 2)
+    def _weights(self, projection: nn.Linear, position: Tensor | None) -> Tensor:
+        """(dim, dim + 1 + S): weights, bias and positions of keys or values, for rows `_with_constants`."""
+        parts = [projection.weight, projection.bias[:, None]]
+        return torch.cat(parts if position is None else [*parts, position.T], 1)
+
+    def _with_constants(self, rows: Tensor) -> Tensor:
+        """(N, L, dim) -> (N, L, dim + 1 + S): each row with a one for the bias and a one in the column of its second."""
+        size = rows.shape[1]
+        constants = rows.new_ones(size, 1)
+        if self.seconds:
+            second = torch.eye(self.seconds, dtype=rows.dtype, device=rows.device)
+            constants = torch.cat([constants, second.repeat_interleave(size // self.seconds, 0)], 1)
+        return torch.cat([rows, constants.expand(len(rows), -1, -1)], 2)
 
 
 @BLOCK_REGISTRY.register("P")
