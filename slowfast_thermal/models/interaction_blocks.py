@@ -121,26 +121,28 @@ class InteractionBlock(nn.Module):
 
     def forward(self, people: Tensor, others: Others) -> Tensor:
         """People (N, P, dim) and what they attend to -> (N, P, dim_out)."""
-        key = self._weights(self.key, self.key_position if self.seconds else None)
-        value = self._weights(self.value, self.value_position if self.seconds else None)
         query = self.query(people)
-        found = _attend(query @ key, self._with_constants(others.rows), others.present, query.shape[-1] ** -0.5)
-        found = F.linear(found, value)
+        query = torch.cat([query @ self.key.weight, query @ self._weights_of_constants(self.key, "key_position")], 2)
+        rows = torch.cat([others.rows, self._constants(others.rows)], 2)
+        channels = people.shape[2]
+        found, constants = _attend(query, rows, others.present, scale=channels**-0.5).tensor_split([channels], 2)
+        found = F.linear(found, self.value.weight)
+        found = found + F.linear(constants, self._weights_of_constants(self.value, "value_position"))
         return self.shortcut(people) + self.dropout(self.out(F.relu(self.norm(found))))
 
-    def _weights(self, projection: nn.Linear, position: Tensor | None) -> Tensor:
-        """(dim, dim + 1 + S): weights, bias and positions of keys or values, for rows `_with_constants`."""
-        parts = [projection.weight, projection.bias[:, None]]
-        return torch.cat(parts if position is None else [*parts, position.T], 1)
-
-    def _with_constants(self, rows: Tensor) -> Tensor:
-        """(N, L, dim) -> (N, L, dim + 1 + S): each row with a one for the bias and a one in the column of its second."""
+    def _constants(self, rows: Tensor) -> Tensor:
+        """(N, L, 1 + S) for rows (N, L, dim): a one for the bias, and a one in the column of the row's second."""
         size = rows.shape[1]
         constants = rows.new_ones(size, 1)
         if self.seconds:
             second = torch.eye(self.seconds, dtype=rows.dtype, device=rows.device)
             constants = torch.cat([constants, second.repeat_interleave(size // self.seconds, 0)], 1)
-        return torch.cat([rows, constants.expand(len(rows), -1, -1)], 2)
+        return constants.expand(len(rows), -1, -1)
+
+    def _weights_of_constants(self, projection: nn.Linear, position: str) -> Tensor:
+        """(dim, 1 + S): bias and positions of keys or values."""
+        bias = projection.bias[:, None]
+        return torch.cat([bias, getattr(self, position).T], 1) if self.seconds else bias
 
 
 @BLOCK_REGISTRY.register("P")
