@@ -3,7 +3,7 @@
 From "Asynchronous Interaction Aggregation for Action Detection" (Tang et al., ECCV 2020,
 arXiv:2004.07485), section 3.2; the authors' code is AlphAction (github.com/MVIG-SJTU/AlphAction).
 With AlphAction's weights (`checkpoint.sources`) these layers compute what AlphAction computes.
-They differ in cost: the memory and objects of a clip are projected once for all its people.
+They differ in cost: the memory and objects of a clip are reduced once for all its people, and not projected again.
 
 A structure connects blocks (see interaction_blocks): serial, dense serial or parallel. A new structure is
 one class, registered by its name.
