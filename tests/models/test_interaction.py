@@ -238,9 +238,13 @@ def test_dense_serial_starts_as_serial():
     torch.testing.assert_close(dense(**inputs), serial(**inputs), rtol=1e-3, atol=1e-5)
 
 
-def test_memory_and_objects_are_reduced_once_a_clip():
+def test_memory_and_objects_are_reduced_once_a_clip_and_never_projected_to_keys_and_values():
     model, inputs = build("serial", ["O", "M"]), make_inputs()
-    expected = {"reduce.memory": CLIPS * 5 * 2, "reduce.object": CLIPS * 3}
+    expected = {
+        "reduce.memory": CLIPS * 5 * 2,
+        "reduce.object": CLIPS * 3,
+        **dict.fromkeys([f"blocks.{block}.{layer}" for block in ("M1", "O1") for layer in ("key", "value")], 0),
+    }
     rows = dict.fromkeys(expected, 0)
 
     def count_rows_of(name: str):
