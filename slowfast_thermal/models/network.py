@@ -96,10 +96,9 @@ class ThermalSlowFast(SlowFast):
         Box coordinates in the backbone's bfloat16 would be off by pixels, so no head pools in it.
         """
         x = self.input_layer(inputs)
-        for stage in (self.s1, self.s1_fuse, self.s2, self.s2_fuse):
-            x = self._run(stage, x)
-        x = [pool(pathway) for pool, pathway in zip((self.pathway0_pool, self.pathway1_pool), x)]
-        for stage in (self.s3, self.s3_fuse, self.s4, self.s4_fuse, self.s5):
+        # PySlowFast pools after s2_fuse, but for SlowFast over one pixel, which copies: that is left out.
+        stages = (self.s1, self.s1_fuse, self.s2, self.s2_fuse, self.s3, self.s3_fuse, self.s4, self.s4_fuse, self.s5)
+        for stage in stages:
             x = self._run(stage, x)
         return [pathway.float() for pathway in x]
 
