@@ -1,6 +1,7 @@
 #!/bin/bash
-# Trains and tests SLOWFAST_4x16_R50_SCRATCH plain, with interactions, and with interactions and objects, on the given
-# split and across sessions, and copies each run's test_metrics.json to results/:
+# Trains and tests SLOWFAST_4x16_R50_SCRATCH plain, plain with the gradient clipping of the interactions, with
+# interactions, and with interactions and objects, on the given split and across sessions, and copies each run's
+# test_metrics.json to results/:
 #   projects/thermal_action/interactions.sh DATA OUTPUT [SEED ...]     # seeds: 0 1 2 if none is given
 # The same command goes on where it was stopped, and leaves out the runs that results/ has. Only the last epoch is tested.
 set -euo pipefail
@@ -29,6 +30,7 @@ run() { # NAME CONFIGURATION DATA [KEY VALUE ...]
 
 run_variants() { # SUFFIX [KEY VALUE ...]
     run "scratch$1" SLOWFAST_4x16_R50_SCRATCH "$data" "${@:2}"
+    run "scratch_clipped$1" SLOWFAST_4x16_R50_SCRATCH "$data" SOLVER.CLIP_GRAD_L2NORM 1.0 "${@:2}"
     run "scratch_ia$1" SLOWFAST_4x16_R50_SCRATCH_IA "$data" "${@:2}"
     run "scratch_ia_objects$1" SLOWFAST_4x16_R50_SCRATCH_IA "$objects" IA.BLOCKS "['P','O','M','P','O','M']" "${@:2}"
 }
