@@ -10,7 +10,7 @@ import pytest
 import simplejson
 
 from slowfast_thermal.config import load_config
-from slowfast_thermal.datasets.synthetic import synthesize
+from slowfast_thermal.preparation.synthetic import synthesize
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "Thermal"
 

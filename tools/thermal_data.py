@@ -17,12 +17,12 @@ from pathlib import Path
 from tabulate import tabulate
 from tqdm import tqdm
 
-from slowfast_thermal.datasets.checks import Report, validate
-from slowfast_thermal.datasets.conversion import convert, read_class_list
-from slowfast_thermal.datasets.splits import SESSION_PATTERN, SPLITS, split_again
-from slowfast_thermal.datasets.statistics import Range, RecordingStatistics, Statistics, collect_statistics
-from slowfast_thermal.datasets.synthetic import synthesize
 from slowfast_thermal.errors import BAD_INPUT, exit_codes
+from slowfast_thermal.preparation.checks import Report, validate
+from slowfast_thermal.preparation.conversion import convert, read_class_list
+from slowfast_thermal.preparation.splits import SESSION_PATTERN, SPLITS, split_again
+from slowfast_thermal.preparation.statistics import Range, RecordingStatistics, Statistics, collect_statistics
+from slowfast_thermal.preparation.synthetic import synthesize
 
 
 def parse_args() -> argparse.Namespace:

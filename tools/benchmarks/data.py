@@ -22,7 +22,7 @@ from slowfast_thermal.config import load_config
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.datasets.loader import construct_train_loader
-from slowfast_thermal.datasets.synthetic import synthesize
+from slowfast_thermal.preparation.synthetic import synthesize
 from slowfast_thermal.pyslowfast import detection_collate, pack_sample
 from tools.benchmarks.common import CONFIGS, median_seconds
 

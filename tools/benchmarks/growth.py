@@ -21,8 +21,8 @@ import torch
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.config import load_config
 from slowfast_thermal.datasets import Thermal
-from slowfast_thermal.datasets.synthetic import synthesize
 from slowfast_thermal.engine.test import evaluate, prepare_evaluation
+from slowfast_thermal.preparation.synthetic import synthesize
 from tools.benchmarks.common import CONFIGS, median_seconds
 from tools.benchmarks.step import Workload
 

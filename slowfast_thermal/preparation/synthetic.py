@@ -24,8 +24,8 @@ import h5py
 import numpy as np
 from numpy.random import Generator
 
-from slowfast_thermal.datasets.folders import new_folder
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.folders import new_folder
 
 DEAD_PIXEL = -273.2
 ROOM_CELSIUS = 18.0

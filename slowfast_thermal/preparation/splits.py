@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from slowfast_thermal.datasets.annotations import Keyframe, load_annotations, read_json
-from slowfast_thermal.datasets.folders import new_folder
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.folders import new_folder
 
 SPLITS = ("keyframe", "recording", "session")
 SESSION_PATTERN = r"(.+)_R.*"

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from slowfast_thermal.config import load_config
-from slowfast_thermal.datasets.checks import validate
-from slowfast_thermal.datasets.overlap import CLIP_FRAMES
-from slowfast_thermal.datasets.splits import split_again
-from slowfast_thermal.datasets.statistics import VALID_RANGE
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.checks import validate
+from slowfast_thermal.preparation.overlap import CLIP_FRAMES
+from slowfast_thermal.preparation.splits import split_again
+from slowfast_thermal.preparation.statistics import VALID_RANGE
 
 TOOL = Path(__file__).parents[2] / "tools" / "thermal_data.py"
 CONFIGS = Path(__file__).parents[2] / "configs" / "Thermal"

@@ -11,7 +11,7 @@ import numpy as np
 
 from slowfast_thermal.datasets.annotations import Keyframe
 from slowfast_thermal.datasets.recordings import Recording
-from slowfast_thermal.datasets.splits import session_of
+from slowfast_thermal.preparation.splits import session_of
 
 # DATA.NUM_FRAMES * DATA.SAMPLING_RATE of the configurations.
 CLIP_FRAMES = 64

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from slowfast_thermal.datasets.splits import session_of, split_again
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.splits import session_of, split_again
 
 TOOL = Path(__file__).parents[2] / "tools" / "thermal_data.py"
 

@@ -33,11 +33,11 @@ from pathlib import Path
 import numpy as np
 
 from slowfast_thermal.datasets.annotations import Annotations, Guard, Keyframe, count_boxes, load_annotations
-from slowfast_thermal.datasets.overlap import KeyframeDistance, measure_overlap
 from slowfast_thermal.datasets.recordings import Recording, frame_faults, size_faults
-from slowfast_thermal.datasets.splits import SESSION_PATTERN, check_session_pattern, keyframes_in_both, session_of
-from slowfast_thermal.datasets.statistics import VALID_RANGE, RecordingStatistics, measure, recording_paths
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.overlap import KeyframeDistance, measure_overlap
+from slowfast_thermal.preparation.splits import SESSION_PATTERN, check_session_pattern, keyframes_in_both, session_of
+from slowfast_thermal.preparation.statistics import VALID_RANGE, RecordingStatistics, measure, recording_paths
 
 # A keyframe's time may differ from that of its frame by this much, milliseconds.
 TIME_TOLERANCE = 50

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from slowfast_thermal.datasets.annotations import load_annotations
-from slowfast_thermal.datasets.conversion import convert, read_class_list
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.conversion import convert, read_class_list
 
 TOOL = Path(__file__).parents[2] / "tools" / "thermal_data.py"
 PERSON = {"category": "person", "subcategory": "standing", "bbox": [0.5, 0.5, 0.25, 0.5], "object_id": 0}

@@ -20,16 +20,16 @@ from typing import NamedTuple
 import numpy as np
 
 from slowfast_thermal.datasets.annotations import are_four_numbers, field, load_annotations
-from slowfast_thermal.datasets.folders import new_folder
 from slowfast_thermal.datasets.recordings import Recording
-from slowfast_thermal.datasets.splits import (
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.folders import new_folder
+from slowfast_thermal.preparation.splits import (
     SESSION_PATTERN,
     check_split,
     draw_val,
     keyframes_in_both,
     write_annotation_files,
 )
-from slowfast_thermal.errors import InputError
 
 THINGS = ("furniture", "object")
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from slowfast_thermal.datasets.recordings import Recording
-from slowfast_thermal.datasets.statistics import (
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.statistics import (
     VALID_RANGE,
     Range,
     Times,
@@ -18,7 +19,6 @@ from slowfast_thermal.datasets.statistics import (
     measure_readings,
     measure_times,
 )
-from slowfast_thermal.errors import InputError
 
 TOOL = Path(__file__).parents[2] / "tools" / "thermal_data.py"
 FILES = ["annotations/train.json"], ["annotations/val.json"]

@@ -12,8 +12,8 @@ from sklearn.metrics import average_precision_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from slowfast_thermal.datasets.synthetic import synthesize
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.synthetic import synthesize
 
 SMALL = {"num_recordings": 3, "num_keyframes": 18, "seed": 3}
 
