@@ -24,6 +24,7 @@ setup(
         "pillow>=10.1",
         "tabulate",
         "tqdm",
+        "scipy",
         # imported by PySlowFast but not among its requirements
         "opencv-python-headless",
         "psutil",
@@ -31,6 +32,6 @@ setup(
     ],
     extras_require={
         "detectron2": ["detectron2"],
-        "test": ["pytest", "pytorchvideo==0.1.5"],
+        "test": ["motmetrics", "pytest", "pytorchvideo==0.1.5"],
     },
 )
