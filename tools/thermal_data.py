@@ -4,6 +4,7 @@
 tools/thermal_data.py validate FOLDER     exit status 2 if there are problems, 0 if there are none
 tools/thermal_data.py stats FOLDER
 tools/thermal_data.py split FOLDER ANNOTATIONS_FOLDER
+tools/thermal_data.py split FOLDER FOLDS_FOLDER --by block --folds 5 --guard 6
 tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py synthesize FOLDER
 """
@@ -17,9 +18,10 @@ from pathlib import Path
 from tabulate import tabulate
 from tqdm import tqdm
 
-from slowfast_thermal.errors import BAD_INPUT, exit_codes
+from slowfast_thermal.errors import BAD_INPUT, InputError, exit_codes
 from slowfast_thermal.preparation.checks import Report, validate
 from slowfast_thermal.preparation.conversion import convert, read_class_list
+from slowfast_thermal.preparation.folds import FOLD_SPLITS, split_folds
 from slowfast_thermal.preparation.splits import SESSION_PATTERN, SPLITS, split_again
 from slowfast_thermal.preparation.statistics import Range, RecordingStatistics, Statistics, collect_statistics
 from slowfast_thermal.preparation.synthetic import synthesize
@@ -71,9 +73,13 @@ def parse_args() -> argparse.Namespace:
     add_data_arguments(command)
     command.add_argument("output_dir", metavar="ANNOTATIONS_FOLDER", help="new or empty folder")
     command.add_argument(
-        "--by", choices=SPLITS, default="session", help="what train and val do not share (default session)"
+        "--by", choices=FOLD_SPLITS, default="session", help="what train and val do not share (default session)"
     )
     add_split_arguments(command)
+    command.add_argument("--folds", type=int, help="write that many folds, so that every keyframe is in val once")
+    command.add_argument(
+        "--guard", type=float, default=0.0, help="leave out training keyframes nearer to val than this, seconds"
+    )
     return parser.parse_args()
 
 
@@ -224,6 +230,11 @@ def spanned(values: Range, digits: int) -> str:
 
 
 def run_split(args: argparse.Namespace) -> None:
+    if args.folds is not None:
+        run_split_folds(args)
+        return
+    if args.by == "block" or args.guard:
+        raise InputError("--by block and --guard are for folds: give their number with --folds.")
     summary = split_again(
         [Path(args.data_dir) / name for name in (*args.train, *args.val)],
         args.output_dir,
@@ -239,6 +250,36 @@ def run_split(args: argparse.Namespace) -> None:
             print(f"{split}: {summary.num_keyframes[split]} keyframes of {', '.join(summary.recordings[split])}")
             print(f"  boxes: {listed(boxes)}")
         print(f"Wrote {args.output_dir}")
+
+
+def run_split_folds(args: argparse.Namespace) -> None:
+    folds = split_folds(
+        [Path(args.data_dir) / name for name in (*args.train, *args.val)],
+        args.output_dir,
+        split=args.by,
+        num_folds=args.folds,
+        guard=args.guard,
+        session_pattern=args.session_pattern,
+        seed=args.seed,
+    )
+    if args.json:
+        print(json.dumps([dataclasses.asdict(fold) for fold in folds], indent=2))
+        return
+    print_table(
+        [
+            {
+                "fold": fold.name,
+                **{f"{part} keyframes": count for part, count in fold.num_keyframes.items()},
+                "left out": fold.num_guarded,
+                **{f"{part} boxes": sum(boxes.values()) for part, boxes in fold.num_boxes.items()},
+            }
+            for fold in folds
+        ]
+    )
+    for fold in folds:
+        if fold.absent_classes:
+            print(f"{fold.name} has no training box of {', '.join(fold.absent_classes)}")
+    print(f"Wrote {args.output_dir}")
 
 
 def recordings_progress(paths: list[Path]) -> tqdm:

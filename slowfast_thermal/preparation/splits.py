@@ -63,7 +63,8 @@ def session_of(recording: str, pattern: str) -> str | None:
     return match[1] or None if match else None
 
 
-def _session(recording: str, pattern: str) -> str:
+def known_session(recording: str, pattern: str) -> str:
+    """The session of a recording. Raises InputError if the pattern does not tell it."""
     session = session_of(recording, pattern)
     if session is None:
         raise InputError(
@@ -71,6 +72,15 @@ def _session(recording: str, pattern: str) -> str:
             "fits all names, or split by recording."
         )
     return session
+
+
+def groups_of(images: list[dict], split: str, session_pattern: str) -> list[str]:
+    """For each image of annotation files the keyframe, recording or session it belongs to, as `split` says."""
+    if split == "keyframe":
+        return [str(image["id"]) for image in images]
+    if split == "recording":
+        return [image["sensor_id"] for image in images]
+    return [known_session(image["sensor_id"], session_pattern) for image in images]
 
 
 def draw_val(images: list[dict], split: str, session_pattern: str, val_fraction: float, seed: int) -> list[bool]:
@@ -86,12 +96,7 @@ def draw_val(images: list[dict], split: str, session_pattern: str, val_fraction:
     Raises:
         InputError: there is only one group, or a recording's name does not tell its session.
     """
-    if split == "keyframe":
-        groups = [str(image["id"]) for image in images]
-    elif split == "recording":
-        groups = [image["sensor_id"] for image in images]
-    else:
-        groups = [_session(image["sensor_id"], session_pattern) for image in images]
+    groups = groups_of(images, split, session_pattern)
     names = sorted(set(groups))
     if len(names) < 2:
         remedy = "add keyframes" if split == "keyframe" else f"add another {split}, or split by something smaller"
@@ -107,6 +112,47 @@ def keyframes_in_both(train: Sequence[Keyframe], val: Sequence[Keyframe]) -> lis
     """The keyframes of val whose recording and time are those of one in train."""
     in_train = {(keyframe.recording, keyframe.timestamp) for keyframe in train}
     return [keyframe for keyframe in val if (keyframe.recording, keyframe.timestamp) in in_train]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What annotation files hold together: `images`, `people` and `categories` as they stand there."""
+
+    images: list[dict]
+    people: list[dict]
+    categories: list[dict]
+
+    def only(self, image_ids: set) -> dict:
+        """The document of an annotation file with these images, in the order of the pool."""
+        return {
+            "images": [image for image in self.images if image["id"] in image_ids],
+            "annotations": [person for person in self.people if person["image_id"] in image_ids],
+            "categories": self.categories,
+        }
+
+
+def read_pool(paths: Sequence[Path]) -> Pool:
+    """The records of annotation files with one class list and without a keyframe in common.
+
+    Raises:
+        InputError: a file is wrong, or there is no keyframe.
+    """
+    load_annotations(paths)
+    given = [read_json(path) for path in paths]
+    pool = Pool(
+        [image for document in given for image in document["images"]],
+        [person for document in given for person in document["annotations"]],
+        given[0]["categories"],
+    )
+    if not pool.images:
+        raise InputError(f"{', '.join(map(str, paths))}: there is no keyframe to split, so annotate some.")
+    return pool
+
+
+def count_people(document: dict) -> dict[str, int]:
+    """The boxes of each class, by its name in the order of the ids."""
+    count = Counter(person["category_id"] for person in document["annotations"])
+    return {c["name"]: count[c["id"]] for c in sorted(document["categories"], key=lambda category: category["id"])}
 
 
 def write_annotation_files(folder: Path, documents: dict[str, dict], origin: str) -> None:
@@ -141,31 +187,16 @@ def split_again(
             keyframes, recordings or sessions to split.
     """
     check_split(split, session_pattern, val_fraction, seed)
-    classes = load_annotations(paths).classes
-    given = [read_json(path) for path in paths]
-    images = [image for document in given for image in document["images"]]
-    people = [person for document in given for person in document["annotations"]]
-    if not images:
-        raise InputError(f"{', '.join(map(str, paths))}: there is no keyframe to split, so annotate some.")
-
-    is_val = dict(zip((image["id"] for image in images), draw_val(images, split, session_pattern, val_fraction, seed)))
+    pool = read_pool(paths)
+    in_val = draw_val(pool.images, split, session_pattern, val_fraction, seed)
     documents = {
-        part: {
-            "images": [image for image in images if is_val[image["id"]] == in_val],
-            "annotations": [person for person in people if is_val[person["image_id"]] == in_val],
-            "categories": given[0]["categories"],
-        }
-        for part, in_val in (("train", False), ("val", True))
+        part: pool.only({image["id"] for image, is_val in zip(pool.images, in_val) if is_val == (part == "val")})
+        for part in ("train", "val")
     }
     with new_folder(output_dir) as root:
         write_annotation_files(root, documents, f"split by {split}, seed {seed}")
-    names = {category["id"]: category["name"] for category in given[0]["categories"]}
-    counts = {
-        part: Counter(names[person["category_id"]] for person in document["annotations"])
-        for part, document in documents.items()
-    }
     return Summary(
         {part: sorted({image["sensor_id"] for image in document["images"]}) for part, document in documents.items()},
         {part: len(document["images"]) for part, document in documents.items()},
-        {part: {name: count[name] for name in classes} for part, count in counts.items()},
+        {part: count_people(document) for part, document in documents.items()},
     )
