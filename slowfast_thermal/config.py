@@ -1,17 +1,21 @@
 """Every configuration key that this project adds to PySlowFast's, and how a run's configuration is read."""
 
 import difflib
+import functools
 import math
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-import yaml
 from fvcore.common.config import CfgNode
 
 from slowfast_thermal import pyslowfast
+from slowfast_thermal.config_files import read_with_bases
+from slowfast_thermal.config_values import checked, shortened
 from slowfast_thermal.errors import InputError
+
+# Characters of a key that can be meant.
+_LONGEST_NAME = 100
 
 
 def add_thermal_config(cfg: CfgNode) -> None:
@@ -156,166 +160,134 @@ def load_config(path: str, overrides: list[str]) -> CfgNode:
     """PySlowFast's defaults with the YAML file `path` (and its `_BASE_`) and `KEY VALUE ...` merged in.
 
     Raises:
-        InputError: no such file, no valid YAML, an unknown key, a value of the wrong type, or values
+        InputError: no such file, no valid YAML, an unknown key, a value that does not suit its key, or values
             that exclude each other.
     """
     cfg = pyslowfast.get_cfg()
-    if not Path(path).is_file():
-        raise InputError(f"Configuration file '{path}' does not exist: give --cfg one of configs/Thermal/*.yaml.")
-    try:
-        from_file = CfgNode.load_yaml_with_base(path)
-    except (yaml.YAMLError, UnicodeDecodeError, AttributeError) as error:
-        raise InputError(f"{path} is not a valid YAML configuration: {' '.join(str(error).split())}.") from None
-    except FileNotFoundError as error:
-        raise InputError(f"{path} names a _BASE_ file that does not exist: '{error.filename}'.") from None
-    if not isinstance(from_file, dict):
-        raise InputError(f"{path} is not a valid YAML configuration: give keys and values, such as NUM_GPUS: 0.")
+    files = read_with_bases(Path(path))
     if len(overrides) % 2:
         raise InputError(f"'{overrides[-1]}' has no value: give overrides as KEY VALUE pairs.")
-
-    keys = leaves(cfg)
-    for origin, names in ((path, leaves(from_file)), ("The command line", overrides[::2])):
-        for name in names:
-            if name not in keys:
-                nearest = difflib.get_close_matches(name, keys, n=1, cutoff=0.0)[0]
-                raise InputError(f"{origin} sets the key '{name}', which does not exist: did you mean '{nearest}'?")
-    try:
-        cfg.merge_from_other_cfg(_with_floats(CfgNode(from_file), cfg))
-    except ValueError as error:
-        raise InputError(f"{path} sets a value of the wrong type: {error}") from None
+    defaults = leaves(cfg)
+    for file, values in files:
+        for name, value in leaves(values).items():
+            _check_name(name, value, defaults, str(file))
+            try:
+                _set(cfg, name, checked(name, value, defaults[name]))
+            except InputError as error:
+                raise InputError(f"{file}: {error}") from None
     for name, value in zip(overrides[::2], overrides[1::2]):
-        try:
-            is_float = isinstance(keys[name], float) and re.fullmatch(r"[+-]?\d+", value)
-            cfg.merge_from_list([name, f"{value}.0" if is_float else value])
-        except (ValueError, SyntaxError) as error:
-            raise InputError(f"The command line sets {name} to '{value}', which does not fit: {error}") from None
-    _check_values(cfg)
+        _check_name(name, value, defaults, "The command line")
+        _set(cfg, name, checked(name, value, defaults[name]))
+    _check_together(cfg)
     pyslowfast.scale_learning_rate(cfg)
     return cfg
 
 
 def leaves(node: dict, prefix: str = "") -> dict[str, object]:
-    """Values of all keys that are no nodes, by full name."""
+    """Values of all keys that are no nodes, by full name. An empty node has none."""
     found = {}
     for key, value in node.items():
-        found |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {prefix + key: value}
+        found |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return found
 
 
-def _with_floats(values: CfgNode, defaults: CfgNode) -> CfgNode:
-    """The values with whole numbers made floats where the defaults are; yacs would refuse them."""
-    for key, value in values.items():
-        if isinstance(value, CfgNode) and isinstance(defaults.get(key), CfgNode):
-            _with_floats(value, defaults[key])
-        elif type(value) is int and isinstance(defaults.get(key), float):
-            values[key] = float(value)
-    return values
+def _check_name(name: str, value: object, defaults: dict[str, object], origin: str) -> None:
+    if name in defaults:
+        return
+    inside = next((key for key in defaults if key.startswith(f"{name}.")), None)
+    if inside:
+        raise InputError(
+            f"{origin} sets {name} to {shortened(value)}, but {name} is a node of keys: name one of them, such as {inside}."
+        )
+    nearest = difflib.get_close_matches(name[:_LONGEST_NAME], defaults, n=1, cutoff=0.0)[0]
+    raise InputError(f"{origin} sets the key {shortened(name)}, which does not exist: did you mean '{nearest}'?")
 
 
-def _check_values(cfg: CfgNode) -> None:
+def _set(cfg: CfgNode, name: str, value: object) -> None:
+    *nodes, key = name.split(".")
+    functools.reduce(getattr, nodes, cfg)[key] = value
+
+
+def _check_together(cfg: CfgNode) -> None:
+    """What keys must have in common; what each may be alone stands in `config_values.py`."""
+
     def refuse_unless(condition: bool, key: str, remedy: str) -> None:
         if not condition:
-            value = cfg
-            for part in key.split("."):
-                value = value[part]
-            raise InputError(f"{key} is {value!r}: {remedy}.")
+            raise InputError(f"{key} is {shortened(leaves(cfg)[key])}: {remedy}.")
 
-    def is_range(values: list) -> bool:
-        return len(values) == 2 and all(math.isfinite(v) for v in values) and values[0] < values[1]
-
-    for key in ("TEMPERATURE_RANGE", "VALID_RANGE"):
-        refuse_unless(is_range(cfg.THERMAL[key]), f"THERMAL.{key}", "give two temperatures, the lower first")
-    size = cfg.THERMAL.INPUT_SIZE
-    refuse_unless(
-        len(size) == 2 and all(isinstance(side, int) and side >= 32 for side in size),
-        "THERMAL.INPUT_SIZE",
-        "give height and width in pixels, at least 32 each",
-    )
-    refuse_unless(
-        len(cfg.THERMAL.TEST_BOX_ENLARGE) == 2 and min(cfg.THERMAL.TEST_BOX_ENLARGE) >= 0,
-        "THERMAL.TEST_BOX_ENLARGE",
-        "give two fractions that are not negative, for the width and the height",
-    )
-    refuse_unless(0 <= cfg.THERMAL.AUG.CROP < 1, "THERMAL.AUG.CROP", "give a fraction from 0 up to 1")
-    for key in ("BOX_JITTER", "TEMPORAL_SHIFT", "TEMPERATURE_OFFSET", "TEMPERATURE_GAIN"):
-        refuse_unless(cfg.THERMAL.AUG[key] >= 0, f"THERMAL.AUG.{key}", "give 0 or more")
-    refuse_unless(
-        cfg.THERMAL.WORKER_START_METHOD in ("", "fork", "spawn"),
-        "THERMAL.WORKER_START_METHOD",
-        "give fork, spawn, or an empty string",
-    )
-    refuse_unless(
-        cfg.MODEL.LOSS_FUNC in ("cross_entropy", "focal", "bce"),
-        "MODEL.LOSS_FUNC",
-        "give cross_entropy, focal or bce",
-    )
-    refuse_unless(cfg.SLOWFAST.LATERAL in ("norm", "bias", "conv"), "SLOWFAST.LATERAL", "give norm, bias or conv")
-    refuse_unless(cfg.RESNET.STEM_POOL_PADDING in (0, 1), "RESNET.STEM_POOL_PADDING", "give 0 or 1")
-    refuse_unless(cfg.RESNET.DEPTH in (50, 101, 152), "RESNET.DEPTH", "give 50, 101 or 152")
-    refuse_unless(
-        cfg.DATA.NUM_FRAMES % cfg.SLOWFAST.ALPHA == 0,
-        "SLOWFAST.ALPHA",
-        f"give a divisor of DATA.NUM_FRAMES ({cfg.DATA.NUM_FRAMES})",
-    )
-    channels = cfg.DATA.INPUT_CHANNEL_NUM
-    refuse_unless(channels in ([1, 1], [3, 3]), "DATA.INPUT_CHANNEL_NUM", "give [3, 3], or [1, 1] for a single channel")
-    refuse_unless(
-        len(cfg.DATA.MEAN) == len(cfg.DATA.STD) == channels[0] and min(cfg.DATA.STD) > 0,
-        "DATA.STD",
-        f"give DATA.MEAN and DATA.STD a value for each of the {channels[0]} channels, the latter positive",
-    )
-    for key in ("TRAIN", "TEST"):
-        refuse_unless(cfg[key].BATCH_SIZE > 0, f"{key}.BATCH_SIZE", "give at least 1")
-    refuse_unless(cfg.SOLVER.MAX_EPOCH > 0, "SOLVER.MAX_EPOCH", "give at least 1")
-    refuse_unless(cfg.TRAIN.EVAL_PERIOD > 0, "TRAIN.EVAL_PERIOD", "give at least 1")
-    refuse_unless(cfg.TRAIN.CHECKPOINT_PERIOD > 0, "TRAIN.CHECKPOINT_PERIOD", "give at least 1")
-    refuse_unless(cfg.SOLVER.EPOCH_ITERS >= 0, "SOLVER.EPOCH_ITERS", "give 0 or more")
-    refuse_unless(cfg.DATA_LOADER.NUM_WORKERS >= 0, "DATA_LOADER.NUM_WORKERS", "give 0 or more")
-
+    if not cfg.DATA.PATH_TO_DATA_DIR:
+        raise InputError("DATA.PATH_TO_DATA_DIR is not set: name the folder that holds frames/ and annotations/.")
+    _check_network(cfg, refuse_unless)
+    _check_solver(cfg.SOLVER, refuse_unless)
     refuse_unless(
         cfg.MODEL.FROZEN_BN or not cfg.SPEED.ACTIVATION_CHECKPOINTS,
         "SPEED.ACTIVATION_CHECKPOINTS",
         "batch norm would count each batch twice, so set MODEL.FROZEN_BN True too",
     )
-    if cfg.IA.ENABLE:
-        _check_interactions(cfg, refuse_unless)
-
+    refuse_unless(
+        cfg.MODEL.NUM_CLASSES > 1 or cfg.MODEL.LOSS_FUNC == "bce",
+        "MODEL.LOSS_FUNC",
+        "with a single class its softmax is always 1 and learns nothing, so set MODEL.LOSS_FUNC bce",
+    )
     available = torch.cuda.device_count()
     remedy = "set NUM_GPUS 0 for the CPU" if available == 0 else f"set NUM_GPUS to {available} or less"
-    refuse_unless(0 <= cfg.NUM_GPUS <= available, "NUM_GPUS", f"this machine has {available} usable GPUs; {remedy}")
+    refuse_unless(cfg.NUM_GPUS <= available, "NUM_GPUS", f"this machine has {available} usable GPUs; {remedy}")
     refuse_unless(
-        0 <= cfg.SHARD_ID < cfg.NUM_SHARDS,
-        "SHARD_ID",
-        f"give the number of this machine, from 0 to {cfg.NUM_SHARDS - 1}",
+        cfg.SHARD_ID < cfg.NUM_SHARDS, "SHARD_ID", f"give the number of this machine, from 0 to {cfg.NUM_SHARDS - 1}"
     )
-    refuse_unless(cfg.DIST_TIMEOUT > 0, "DIST_TIMEOUT", "give a number of seconds above 0")
-    if not cfg.DATA.PATH_TO_DATA_DIR:
-        raise InputError("DATA.PATH_TO_DATA_DIR is not set: name the folder that holds frames/ and annotations/.")
 
 
-def _check_interactions(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None]) -> None:
-    node = cfg.IA
-    refuse_unless(node.FUSION in ("add", "concat"), "IA.FUSION", "give add or concat")
-    refuse_unless(node.CLASSIFIER in ("projection", "mlp"), "IA.CLASSIFIER", "give projection or mlp")
-    for key in ("DIM_INNER", "DIM_OUT"):
-        refuse_unless(node[key] > 0, f"IA.{key}", "give at least 1")
-    width = cfg.RESNET.WIDTH_PER_GROUP * 32
-    pooled = width + width // cfg.SLOWFAST.BETA_INV
+def _check_network(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None]) -> None:
+    frames, width, beta = cfg.DATA.NUM_FRAMES, cfg.RESNET.WIDTH_PER_GROUP, cfg.SLOWFAST.BETA_INV
+    refuse_unless(frames % cfg.SLOWFAST.ALPHA == 0, "SLOWFAST.ALPHA", f"give a divisor of DATA.NUM_FRAMES ({frames})")
+    refuse_unless(width % beta == 0, "SLOWFAST.BETA_INV", f"give a divisor of RESNET.WIDTH_PER_GROUP ({width})")
     refuse_unless(
-        node.FUSION == "concat" or node.DIM_OUT == pooled,
+        beta % cfg.SLOWFAST.FUSION_CONV_CHANNEL_RATIO == 0,
+        "SLOWFAST.FUSION_CONV_CHANNEL_RATIO",
+        f"give a divisor of SLOWFAST.BETA_INV ({beta})",
+    )
+    strides = cfg.RESNET.SPATIAL_STRIDES
+    refuse_unless(
+        all(slow == fast for slow, fast in strides), "RESNET.SPATIAL_STRIDES", "give both pathways the same strides"
+    )
+    # The stem halves height and width twice.
+    scale = 4 * math.prod(slow for slow, _ in strides)
+    refuse_unless(
+        cfg.DETECTION.SPATIAL_SCALE_FACTOR == scale,
+        "DETECTION.SPATIAL_SCALE_FACTOR",
+        f"with RESNET.SPATIAL_STRIDES {strides} a feature stands for {scale} pixels, so give {scale}",
+    )
+    depths = pyslowfast.stage_depths(cfg.RESNET.DEPTH)
+    refuse_unless(
+        all(max(kernels) <= depth for kernels, depth in zip(cfg.RESNET.NUM_BLOCK_TEMP_KERNEL, depths)),
+        "RESNET.NUM_BLOCK_TEMP_KERNEL",
+        f"with RESNET.DEPTH {cfg.RESNET.DEPTH} the stages have {', '.join(map(str, depths))} blocks, so give no more",
+    )
+    channels = cfg.DATA.INPUT_CHANNEL_NUM[0]
+    refuse_unless(
+        len(cfg.DATA.MEAN) == len(cfg.DATA.STD) == channels,
+        "DATA.STD",
+        f"give DATA.MEAN and DATA.STD a value for each of the {channels} channels",
+    )
+    pooled = (width + width // beta) * 32
+    refuse_unless(
+        not cfg.IA.ENABLE or cfg.IA.FUSION == "concat" or cfg.IA.DIM_OUT == pooled,
         "IA.DIM_OUT",
         f"a pooled feature has {pooled} channels, so give {pooled}, or set IA.FUSION concat",
     )
-    for key in ("MAX_PERSONS", "MAX_OBJECTS", "MAX_PER_SECOND"):
-        refuse_unless(node[key] >= 0, f"IA.{key}", "give 0 or more")
+
+
+def _check_solver(node: CfgNode, refuse_unless: Callable[[bool, str, str], None]) -> None:
     refuse_unless(
-        len(node.MEMORY_WINDOW) == 2 and all(isinstance(s, int) and s >= 0 for s in node.MEMORY_WINDOW),
-        "IA.MEMORY_WINDOW",
-        "give two whole numbers of seconds, before and after the keyframe",
+        not node.LR_POLICY.startswith("steps") or len(node.LRS) == len(node.STEPS) > 0,
+        "SOLVER.LRS",
+        f"give a value for each of SOLVER.STEPS, which is {node.STEPS}",
     )
-    refuse_unless(0 <= node.DROPOUT < 1, "IA.DROPOUT", "give a probability from 0 up to 1")
-    for key in ("LR_FACTOR", "BIAS_LR_FACTOR"):
-        refuse_unless(node[key] > 0, f"IA.{key}", "give a number above 0")
+    refuse_unless(
+        not node.NESTEROV or node.OPTIMIZING_METHOD != "sgd" or (node.MOMENTUM > 0 and node.DAMPENING == 0),
+        "SOLVER.NESTEROV",
+        "it needs SOLVER.MOMENTUM above 0 and SOLVER.DAMPENING 0, so set these, or False",
+    )
 
 
 pyslowfast.extend_config(add_thermal_config)

@@ -82,6 +82,7 @@ with warnings.catch_warnings():
     from slowfast.models.head_helper import ResNetRoIHead  # noqa: F401
     from slowfast.models.optimizer import get_epoch_lr  # noqa: F401
     from slowfast.utils import ava_eval_helper as ava_evaluation  # noqa: F401
+    from slowfast.utils import lr_policy as _lr_policy
     from slowfast.utils import meters as _meters
     from slowfast.utils.c2_model_loading import get_name_convert_func
     from slowfast.utils.misc import frozen_bn_stats  # noqa: F401
@@ -98,6 +99,10 @@ if not _IS_CHECKOUT:
 
 caffe2_name = get_name_convert_func()
 """PySlowFast's name of a Caffe2 blob."""
+
+LR_POLICIES = tuple(name.removeprefix("lr_func_") for name in vars(_lr_policy) if name.startswith("lr_func_"))
+OPTIMIZERS = ("sgd", "adam", "adamw", "mt_adamw") if _IS_CHECKOUT else ("sgd", "adam")
+"""What SOLVER.LR_POLICY and SOLVER.OPTIMIZING_METHOD may name."""
 
 # Neither version lists the depth of ResNet-152.
 _builder._MODEL_STAGE_DEPTH.setdefault(152, (3, 8, 36, 3))
@@ -138,6 +143,11 @@ def _complete_config(cfg: CfgNode) -> None:
 
 
 _complete_config(_defaults._C)
+
+
+def stage_depths(depth: int) -> tuple[int, int, int, int]:
+    """The residual blocks of each stage for a RESNET.DEPTH."""
+    return _builder._MODEL_STAGE_DEPTH[depth]
 
 
 def extend_config(add_keys) -> None:

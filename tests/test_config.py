@@ -42,16 +42,16 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
             r"key 'THERMAL\.INPUT_SIZ', which does not exist: did you mean 'THERMAL\.INPUT_SIZE'\?",
         ),
         (["SOLVER.BASE_LR"], r"'SOLVER\.BASE_LR' has no value"),
-        (["SOLVER.BASE_LR", "fast"], r"sets SOLVER\.BASE_LR to 'fast', which does not fit"),
-        (["THERMAL.INPUT_SIZE", "[80"], r"sets THERMAL\.INPUT_SIZE to '\[80', which does not fit"),
+        (["SOLVER.BASE_LR", "fast"], r"SOLVER\.BASE_LR is 'fast': give a number from 0 on"),
+        (["THERMAL.INPUT_SIZE", "[80"], r"THERMAL\.INPUT_SIZE is '\[80': give height and width in pixels"),
         (["NUM_GPUS", str(torch.cuda.device_count() + 1)], r"NUM_GPUS is \d+: this machine has \d+ usable GPUs; set"),
         (["THERMAL.TEMPERATURE_RANGE", "[35.0,10.0]"], r"TEMPERATURE_RANGE is \[35\.0, 10\.0\]: give two temperatures"),
         (["MODEL.LOSS_FUNC", "hinge"], r"MODEL\.LOSS_FUNC is 'hinge': give cross_entropy, focal or bce"),
         (["RESNET.DEPTH", "34"], r"RESNET\.DEPTH is 34: give 50, 101 or 152"),
         (["SLOWFAST.ALPHA", "5"], r"SLOWFAST\.ALPHA is 5: give a divisor of DATA\.NUM_FRAMES \(32\)"),
-        (["TRAIN.BATCH_SIZE", "0"], r"TRAIN\.BATCH_SIZE is 0: give at least 1"),
+        (["TRAIN.BATCH_SIZE", "0"], r"TRAIN\.BATCH_SIZE is 0: give a whole number from 1 on"),
         (["NUM_SHARDS", "2", "SHARD_ID", "2"], r"SHARD_ID is 2: give the number of this machine, from 0 to 1"),
-        (["DIST_TIMEOUT", "0"], r"DIST_TIMEOUT is 0\.0: give a number of seconds above 0"),
+        (["DIST_TIMEOUT", "0"], r"DIST_TIMEOUT is 0: give a number of seconds above 0"),
         (
             ["IA.ENABLE", "True"],
             r"IA\.DIM_OUT is 2304: a pooled feature has 640 channels, so give 640, or set IA\.FUSION concat",
@@ -60,8 +60,42 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
         ([*IA, "IA.CLASSIFIER", "forest"], r"IA\.CLASSIFIER is 'forest': give projection or mlp"),
         ([*IA, "IA.MEMORY_WINDOW", "[30]"], r"IA\.MEMORY_WINDOW is \[30\]: give two whole numbers of seconds"),
         ([*IA, "IA.DROPOUT", "1.0"], r"IA\.DROPOUT is 1\.0: give a probability"),
-        ([*IA, "IA.MAX_PERSONS", "-1"], r"IA\.MAX_PERSONS is -1: give 0 or more"),
+        ([*IA, "IA.MAX_PERSONS", "-1"], r"IA\.MAX_PERSONS is -1: give a whole number from 0 to 10000"),
         ([*IA, "IA.LR_FACTOR", "0.0"], r"IA\.LR_FACTOR is 0\.0: give a number above 0"),
+        (["SLOWFAST.ALPHA", "0"], r"SLOWFAST\.ALPHA is 0: give a whole number from 1 on"),
+        (["SLOWFAST.BETA_INV", "3"], r"SLOWFAST\.BETA_INV is 3: give a divisor of RESNET\.WIDTH_PER_GROUP \(16\)"),
+        (["SLOWFAST.FUSION_KERNEL_SZ", "4"], r"SLOWFAST\.FUSION_KERNEL_SZ is 4: give an odd number"),
+        (["LOG_PERIOD", "0"], r"LOG_PERIOD is 0: give a whole number from 1 on"),
+        (["NUM_GPUS", "None"], r"NUM_GPUS is None: give a whole number from 0 on"),
+        (["NUM_GPUS", "True"], r"NUM_GPUS is True: give a whole number from 0 on"),
+        (["THERMAL", "3"], r"The command line sets THERMAL to '3', but THERMAL is a node of keys"),
+        (["SOLVER.LR_POLICY", "foo"], r"SOLVER\.LR_POLICY is 'foo': give .*cosine"),
+        (
+            ["SOLVER.LR_POLICY", "steps_with_relative_lrs"],
+            r"SOLVER\.LRS is \[\]: give a value for each of SOLVER\.STEPS",
+        ),
+        (["SOLVER.OPTIMIZING_METHOD", "newton"], r"SOLVER\.OPTIMIZING_METHOD is 'newton': give sgd.* or "),
+        (["SOLVER.MOMENTUM", "0"], r"SOLVER\.NESTEROV is True: it needs SOLVER\.MOMENTUM above 0"),
+        (["SOLVER.BASE_LR", "1e999"], r"SOLVER\.BASE_LR is inf: give a number from 0 on"),
+        (["SOLVER.CLIP_GRAD_L2NORM", "{}"], r"SOLVER\.CLIP_GRAD_L2NORM is \{\}: give a number from 0 on, or None"),
+        (["TRAIN.ENABLE", "1"], r"TRAIN\.ENABLE is 1: give True or False"),
+        (["TRAIN.AUTO_RESUME", "yes"], r"TRAIN\.AUTO_RESUME is 'yes': give True or False"),
+        (["THERMAL.TEST_ANNOTATIONS", "[]"], r"THERMAL\.TEST_ANNOTATIONS is \[\]: give a list of at least one name"),
+        (["THERMAL.TRAIN_RECORDINGS", "[1]"], r"THERMAL\.TRAIN_RECORDINGS is \[1\]: give a list of at least one name"),
+        (["DATA.MEAN", "[]"], r"DATA\.MEAN is \[\]: give a number for each channel"),
+        (["DATA.STD", "[1,1,0]"], r"DATA\.STD is \[1, 1, 0\]: give a number above 0 for each channel"),
+        (["RESNET.SPATIAL_STRIDES", "[[1],[2],[2],[1]]"], r"RESNET\.SPATIAL_STRIDES is .*: give for each of the four"),
+        (["RESNET.SPATIAL_STRIDES", "[[1,1],[2,2],[1,1],[1,1]]"], r"SPATIAL_SCALE_FACTOR is 16: .* so give 8"),
+        (["RESNET.NUM_BLOCK_TEMP_KERNEL", "[[3,3],[4,4],[23,23],[3,3]]"], r"have 3, 4, 6, 3 blocks, so give no more"),
+        (["IA.BLOCKS", "[1]"], r"IA\.BLOCKS is \[1\]: give a list of letters"),
+        (["MODEL.ARCH", "i3d"], r"MODEL\.ARCH is 'i3d': give slowfast"),
+        (["MODEL.MODEL_NAME", "Other"], r"MODEL\.MODEL_NAME is 'Other': give the name of a registered network"),
+        (["RNG_SEED", "-1"], r"RNG_SEED is -1: give a whole number from 0"),
+        (["OUTPUT_DIR", ""], r"OUTPUT_DIR is '': give a name"),
+        (["OUTPUT_DIR", "caf\udce9"], r"OUTPUT_DIR is 'caf\\udce9': give a name of Unicode characters"),
+        (["MODEL.NUM_CLASSES", "1"], r"MODEL\.LOSS_FUNC is 'cross_entropy': with a single class .*LOSS_FUNC bce"),
+        (["MODEL.NUM_CLASSES", "1", "MODEL.LOSS_FUNC", "focal"], r"MODEL\.LOSS_FUNC is 'focal': with a single class"),
+        (["x" * 10_000, "1"], r"sets the key 'x+\.\.\.x+', which does not exist"),
         (["DATA.PATH_TO_DATA_DIR", ""], r"DATA\.PATH_TO_DATA_DIR is not set"),
     ],
 )
@@ -74,9 +108,23 @@ def test_a_wrong_override_is_named_with_its_remedy(overrides, message):
     "text, message",
     [
         ("THERMAL:\n  CACHE_GB: 3\n", r"mine\.yaml sets the key 'THERMAL\.CACHE_GB', which .*'THERMAL\.CACHE_GIB'"),
-        ("SOLVER:\n  MAX_EPOCH: many\n", r"mine\.yaml sets a value of the wrong type"),
+        ("SOLVER:\n  MAX_EPOCH: many\n", r"mine\.yaml: SOLVER\.MAX_EPOCH is 'many': give a whole number"),
         ("SOLVER: [\n", r"mine\.yaml is not a valid YAML configuration"),
         ("just words\n", r"mine\.yaml is not a valid YAML configuration"),
+        ("", r"mine\.yaml is not a valid YAML configuration: give keys and values"),
+        ("1: 2\n", r"mine\.yaml sets the key '1', which does not exist"),
+        ("TRAIN: 3\n", r"mine\.yaml sets TRAIN to 3, but TRAIN is a node of keys: .* such as TRAIN\.ENABLE"),
+        ("NUM_GPUS: {COUNT: 1}\n", r"sets the key 'NUM_GPUS\.COUNT', .* did you mean 'NUM_GPUS'"),
+        ("NUM_GPUS:\n", r"mine\.yaml: NUM_GPUS is None: give a whole number from 0 on"),
+        ("SOLVER:\n  STEPS: [0, .inf]\n", r"SOLVER\.STEPS is \[0, inf\]: give a rising list of epochs"),
+        ("RNG_SEED: 2026-13-13\n", r"mine\.yaml is not a valid YAML configuration"),
+        ("RNG_SEED: !!int ''\n", r"mine\.yaml is not a valid YAML configuration"),
+        ("RNG_SEED: 0x" + 5000 * "f" + "\n", r"RNG_SEED is an endless number: give a whole number"),
+        ("RNG_SEED: " + 3000 * "[" + 3000 * "]" + "\n", r"mine\.yaml is not a valid YAML .* too deep"),
+        ("SOLVER: {BASE_LR: 1}\nSOLVER: {MAX_EPOCH: 1}\n", r"mine\.yaml has a key twice .*line 1 on: 'SOLVER'"),
+        ('OUTPUT_DIR: "\\0"\n', r"mine\.yaml: OUTPUT_DIR is '\\x00': give a name of Unicode characters"),
+        ("_BASE_: 3\n", r"mine\.yaml names the _BASE_ \[3\]: give the path of a YAML file"),
+        ("_BASE_: mine.yaml\n", r"mine\.yaml is built on .*mine\.yaml: remove one of these _BASE_ lines"),
         ("_BASE_: gone.yaml\n", r"mine\.yaml names a _BASE_ file that does not exist"),
     ],
 )
@@ -84,6 +132,39 @@ def test_a_wrong_file_is_named_with_its_remedy(tmp_path, text, message):
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(InputError, match=message):
         load_config(str(tmp_path / "mine.yaml"), DATA)
+
+
+def test_files_that_are_built_on_each_other_are_named(tmp_path):
+    for name, base in (("a", "b"), ("b", "c"), ("c", "a")):
+        (tmp_path / f"{name}.yaml").write_text(f"_BASE_: {base}.yaml\n")
+    with pytest.raises(
+        InputError, match=r"a\.yaml is built on .*b\.yaml is built on .*c\.yaml is built on .*a\.yaml: "
+    ):
+        load_config(str(tmp_path / "a.yaml"), DATA)
+
+
+@pytest.mark.parametrize("repeat", ["{{{0}: *{1}, {0}{0}: *{1}}}", "{{<<: [{2}]}}", "[{2}]"])
+def test_aliases_that_repeat_without_end_are_refused_at_once(tmp_path, repeat):
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    lines = ["a: &a {x: 1}"]
+    lines += [f"{c}: &{c} " + repeat.format(c, b, ", ".join(9 * [f"*{b}"])) for b, c in zip(letters, letters[1:])]
+    (tmp_path / "mine.yaml").write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r"mine\.yaml repeats itself by aliases"):
+        load_config(str(tmp_path / "mine.yaml"), DATA)
+
+
+def test_a_file_may_have_several_bases_and_a_value_of_a_base_is_named_with_its_file(tmp_path):
+    (tmp_path / "a.yaml").write_text(f"_BASE_: {CONFIGS / 'DEMO.yaml'}\nSOLVER: {{MAX_EPOCH: 3}}\n")
+    (tmp_path / "b.yaml").write_text("SOLVER: {MAX_EPOCH: 4}\n")
+    (tmp_path / "mine.yaml").write_text("_BASE_: [a.yaml, b.yaml]\nNUM_GPUS: 0\n")
+    assert load_config(str(tmp_path / "mine.yaml"), DATA).SOLVER.MAX_EPOCH == 4
+    (tmp_path / "b.yaml").write_text("SOLVER: {MAX_EPOCH: 0}\n")
+    with pytest.raises(InputError, match=r"b\.yaml: SOLVER\.MAX_EPOCH is 0: give a whole number from 1 on"):
+        load_config(str(tmp_path / "mine.yaml"), DATA)
+
+
+def test_text_that_looks_like_a_number_stays_text():
+    assert load_config(str(CONFIGS / "DEMO.yaml"), [*DATA, "OUTPUT_DIR", "0012"]).OUTPUT_DIR == "0012"
 
 
 def test_a_missing_file_is_named():
