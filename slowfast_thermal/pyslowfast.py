@@ -175,7 +175,7 @@ def build_model(cfg: CfgNode, device: torch.device) -> torch.nn.Module:
     if cfg.SPEED.CHANNELS_LAST:
         model = model.to(memory_format=torch.channels_last_3d)
     if torch.distributed.is_initialized() and torch.distributed.get_world_size() > 1:
-        model = torch.nn.parallel.DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
+        model = torch.nn.parallel.DistributedDataParallel(model)
     return model
 
 

@@ -115,6 +115,7 @@ def resume(path: Path, state: TrainingState) -> None:
     load_weights(path, checkpoint["model_state"], state.model)
     try:
         state.optimizer.load_state_dict(checkpoint["optimizer_state"])
+        _lay_out_as_parameters(state.optimizer)
         state.scaler.load_state_dict(checkpoint["scaler_state"])
         state.progress.epoch = checkpoint["epoch"] + 1
         state.progress.iteration = checkpoint["iteration"]
@@ -126,6 +127,15 @@ def resume(path: Path, state: TrainingState) -> None:
             f"{path} cannot be resumed ({type(error).__name__}: {error}): set OUTPUT_DIR to another folder, or start "
             "from its weights with TRAIN.CHECKPOINT_FILE_PATH."
         ) from None
+
+
+def _lay_out_as_parameters(optimizer: torch.optim.Optimizer) -> None:
+    """Orders in memory what an optimizer keeps as its parameters are, whatever SPEED.CHANNELS_LAST was before: a fused
+    one goes through both without looking at strides."""
+    for parameter, kept in optimizer.state.items():
+        for name, value in kept.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                kept[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def load_weights(path: Path, tensors: dict[str, torch.Tensor], model: nn.Module) -> None:

@@ -109,7 +109,7 @@ def share_of_mean(num_rows: int, device: torch.device) -> torch.Tensor | float:
     """
     if du.get_world_size() == 1:
         return 1.0
-    total = torch.tensor(float(num_rows), device=device)
+    total = torch.full((), float(num_rows), device=device)  # torch.tensor would wait for the device
     torch.distributed.all_reduce(total)
     return num_rows * du.get_world_size() / total
 

@@ -83,9 +83,9 @@ def _score(network: ThermalSlowFast, batches: Iterator, _dataset: Thermal, cfg) 
     """Scores, original boxes and metadata of the people of each batch."""
     device = current_device(cfg)
     for inputs, _, _, extra in batches:
-        inputs, boxes = to_device(inputs, extra["boxes"], device=device)
+        (inputs,) = to_device(inputs, device=device)
         with autocast(cfg, device):
-            scores = network(inputs, boxes)
+            scores = network(inputs, extra["boxes"])
         yield scores, extra["ori_boxes"], extra["metadata"]
 
 
@@ -94,9 +94,9 @@ def _score_interactions(network: ThermalSlowFast, batches: Iterator, dataset: Th
     device = current_device(cfg)
     pooled_batches = []
     for inputs, _, index, extra in batches:
-        inputs, boxes, objects = to_device(inputs, extra["boxes"], object_boxes(extra["objects"]), device=device)
+        (inputs,) = to_device(inputs, device=device)
         with autocast(cfg, device):
-            pooled = network.head.pool(network.features(inputs), boxes, objects)
+            pooled = network.head.pool(network.features(inputs), extra["boxes"], object_boxes(extra["objects"]))
         pooled_batches.append((pooled, extra["boxes"][:, 0].long(), index, extra["metadata"], extra["ori_boxes"]))
 
     memory = network.new_memory(dataset.recordings)

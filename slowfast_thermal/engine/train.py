@@ -139,15 +139,15 @@ def _train_epoch(
     meter.iter_tic()
     for progress.iteration, batch in enumerate(loader, start=first):
         inputs, labels, index, extra = as_tensors(batch)
-        inputs, boxes, labels = to_device(inputs, extra["boxes"], labels, device=device)
+        inputs, labels = to_device(inputs, labels, device=device)
         meter.data_toc()
         rate = pyslowfast.get_epoch_lr(progress.epoch + progress.iteration / epoch_iters, cfg)
         pyslowfast.set_lr(optimizer, rate)
         _seed_step(cfg, progress.epoch * epoch_iters + progress.iteration)
 
-        others = _others(state, extra, device) if cfg.IA.ENABLE else {}
+        others = _others(state, extra) if cfg.IA.ENABLE else {}
         with autocast(cfg, device):
-            result = state.model(inputs, boxes, **others)
+            result = state.model(inputs, extra["boxes"], **others)
         logits, pooled = result if cfg.IA.ENABLE else (result, None)
         loss = loss_function(logits, labels) * share_of_mean(len(labels), device)
         optimizer.zero_grad()
@@ -194,9 +194,9 @@ def _seed_step(cfg, step: int) -> None:
     torch.manual_seed(int(seed[0]))
 
 
-def _others(state: TrainingState, extra: dict, device: torch.device) -> dict:
+def _others(state: TrainingState, extra: dict) -> dict:
     """What IARoIHead takes besides the people: the objects of the clips and the memory around them."""
-    others = {"objects": object_boxes(extra["objects"]).to(device), "return_pooled": True}
+    others = {"objects": object_boxes(extra["objects"]), "return_pooled": True}
     if state.memory:
         clips = extra["boxes"][:, 0].long()
         others["memory"] = state.memory.read(extra["metadata"], clips, len(extra["objects"]))

@@ -100,22 +100,34 @@ class FeatureBank:
         keyframes = metadata.new_zeros(num_clips, 2)
         keyframes[clips] = metadata
         seconds = self._before + 1 + self._after
-        memory = torch.zeros(num_clips, seconds, self._max_per_second, self._dim, device=self._device)
+        memory = torch.zeros(num_clips * seconds * self._max_per_second, self._dim, device=self._device)
+        found: list[_Keyframe] = []
+        rows: list[tuple[int, int]] = []  # of the memory, and which keyframe found the person there
         for clip, (place, timestamp) in enumerate(keyframes.tolist()):
             now = timestamp // 1000
             for slot, second in enumerate(range(now - self._before, now + self._after + 1)):
-                found = self._seconds.get((place, second))
-                if found and second != now:
-                    rows = [self._weighted(keyframe) for _, keyframe in sorted(found.items())]
-                    people = torch.cat(rows)[: self._max_per_second]
-                    memory[clip, slot, : len(people)] = people
-        return memory
+                if second == now:
+                    continue
+                row = (clip * seconds + slot) * self._max_per_second
+                end = row + self._max_per_second
+                for _, keyframe in sorted(self._seconds.get((place, second), {}).items()):
+                    people = keyframe.features[: end - row]
+                    rows += [(row + person, len(found)) for person in range(len(people))]
+                    found.append(_Keyframe(people, keyframe.loss))
+                    row += len(people)
+        if found:
+            # All at once: a kernel for each of some hundred keyframes would take longer than the network's step.
+            places, owners = torch.tensor(rows).T.to(self._device, non_blocking=True)
+            memory[places] = torch.cat([keyframe.features for keyframe in found]) * self._weights(found)[owners, None]
+        return memory.view(num_clips, seconds, self._max_per_second, self._dim)
 
-    def _weighted(self, keyframe: _Keyframe) -> Tensor:
+    def _weights(self, keyframes: list[_Keyframe]) -> Tensor:
+        """(K,) by which the features of K keyframes count."""
+        losses = torch.stack([keyframe.loss for keyframe in keyframes])
         if not self._penalty:
-            return keyframe.features
-        smaller, larger = torch.minimum(keyframe.loss, self._last_loss), torch.maximum(keyframe.loss, self._last_loss)
-        return keyframe.features * torch.where(larger > 0, smaller / larger, 1.0)
+            return torch.ones_like(losses)
+        smaller, larger = torch.minimum(losses, self._last_loss), torch.maximum(losses, self._last_loss)
+        return torch.where(larger > 0, smaller / larger, 1.0)
 
     def state_dict(self) -> dict:
         """Everything remembered, as tensors, numbers and names."""

@@ -44,22 +44,23 @@ class ClipGroups:
     """Groups rows by clip: from (R, C), a row a person, to (N, P, C) and back.
 
     Args:
-        clips: (R,) int64, the clip of each row, in any order.
+        clips: (R,) int64, the clip of each row, in any order. On the CPU, nothing waits for the device.
         num_clips: N.
+        device: of the rows.
 
     Raises:
         ValueError: a clip index lies outside [0, N).
     """
 
-    def __init__(self, clips: Tensor, num_clips: int) -> None:
+    def __init__(self, clips: Tensor, num_clips: int, device: torch.device) -> None:
         if len(clips) and not 0 <= int(clips.min()) <= int(clips.max()) < num_clips:
             raise ValueError(f"Clip indices {clips.tolist()} must lie in [0, {num_clips}).")
-        self.clips = clips
         self.num_clips = num_clips
         earlier_in_clip = (clips[:, None] == clips).tril(-1)
-        self.slots = earlier_in_clip.sum(1)
-        self.size = int(self.slots.max()) + 1 if len(clips) else 0
-        self.present = self.pad(torch.ones_like(clips, dtype=torch.bool))
+        slots = earlier_in_clip.sum(1)
+        self.size = int(slots.max()) + 1 if len(clips) else 0
+        self.clips, self.slots = (places.to(device, non_blocking=True) for places in (clips, slots))
+        self.present = self.pad(torch.ones(len(clips), dtype=torch.bool, device=device))
         """(N, P) bool: which rows of a padded tensor are someone."""
 
     def pad(self, rows: Tensor) -> Tensor:
@@ -223,7 +224,7 @@ class InteractionStructure(nn.Module):
 
         Args:
             persons: (R, dim_person).
-            person_clips: (R,) the clip of each person, in any order.
+            person_clips: (R,) the clip of each person, in any order; on the CPU, nothing waits for the device.
             num_clips: N.
             objects: (Q, dim_object), for structures with objects. Q may be 0.
             object_clips: (Q,) the clip of each object.
@@ -237,7 +238,7 @@ class InteractionStructure(nn.Module):
             ValueError: something the blocks attend to is missing, or a shape or a clip index is wrong.
         """
         _check_shape("persons", persons, len(person_clips), self.dim_person)
-        people = ClipGroups(person_clips, num_clips)
+        people = ClipGroups(person_clips, num_clips, persons.device)
         others: dict[str, Others] = {}
         if "person" in self.reduce:
             rows = people.pad(self._reduce("person", persons))
@@ -266,7 +267,7 @@ class InteractionStructure(nn.Module):
             raise ValueError("This structure attends to objects: give them and their clips, even if there are 0.")
         dim, size, _ = self.sources["object"]
         _check_shape("objects", objects, len(clips), dim)
-        groups = ClipGroups(clips, num_clips)
+        groups = ClipGroups(clips, num_clips, objects.device)
         rows = self._reduce("object", _fit_rows(groups.pad(objects), size))
         return self._others(rows, _fit_rows(groups.present[..., None], size)[..., 0])
 

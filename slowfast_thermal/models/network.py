@@ -115,10 +115,13 @@ class ThermalSlowFast(SlowFast):
         Args:
             inputs: slow and fast pathway, each (N, 1, T, h, w) float32 in [0, 1].
             bboxes: (R, 5) float32, the clip's place in the batch and x1, y1, x2, y2 in pixels of the
-                network's input.
+                network's input, on any device.
             others: `objects`, `memory` and `return_pooled` of IARoIHead.
 
         Returns:
             (R, C): logits in training mode, probabilities in evaluation mode.
         """
-        return self.head(self.features(inputs), bboxes, **others)
+        features = self.features(inputs)
+        if not isinstance(self.head, IARoIHead):  # which counts the people of a clip where the boxes lie
+            bboxes = bboxes.to(features[0].device, non_blocking=True)
+        return self.head(features, bboxes, **others)

@@ -26,7 +26,7 @@ class Pooled(NamedTuple):
     persons: Tensor
     """(R, D)."""
     person_clips: Tensor
-    """(R,) int64, the clip of each person."""
+    """(R,) int64, the clip of each person, on the device of the boxes."""
     num_clips: int
     """N."""
     objects: Tensor
@@ -118,7 +118,7 @@ class IARoIHead(ResNetRoIHead):
         """Pools the people and objects of N clips; the arguments are those of `forward`."""
         if objects is None or "object" not in self.sources:
             objects = bboxes[:0]
-        boxes = torch.cat([bboxes, objects])
+        boxes = torch.cat([bboxes, objects]).to(inputs[0].device, non_blocking=True)
         pooled = []
         for pathway, features in enumerate(inputs):
             over_time, align, over_box = (getattr(self, f"s{pathway}_{part}") for part in ("tpool", "roi", "spool"))
@@ -149,7 +149,8 @@ class IARoIHead(ResNetRoIHead):
 
     def _with_present(self, memory: Tensor, pooled: Pooled) -> Tensor:
         """Memory (N, S, M, D) whose middle second holds the first M people of each clip, without a gradient."""
-        people = ClipGroups(pooled.person_clips, pooled.num_clips).pad(pooled.persons.detach())[:, : memory.shape[2]]
+        groups = ClipGroups(pooled.person_clips, pooled.num_clips, memory.device)
+        people = groups.pad(pooled.persons.detach())[:, : memory.shape[2]]
         memory = memory.clone()
         now = memory[:, self.structure.window[0]]
         now.zero_()
@@ -168,8 +169,9 @@ class IARoIHead(ResNetRoIHead):
 
         Args:
             inputs: slow and fast features (N, C, T, h, w).
-            bboxes: (R, 5), the clip's index and x1, y1, x2, y2 in pixels of the network's input.
-            objects: (Q, 5), the same of objects; None: there are none.
+            bboxes: (R, 5), the clip's index and x1, y1, x2, y2 in pixels of the network's input. How many people a clip
+                has is counted where they lie: on the CPU, nothing waits for the device.
+            objects: (Q, 5), the same of objects, on the device of `bboxes`; None: there are none.
             memory: see `classify`.
             return_pooled: also return the people's pooled features, for the memory of other clips.
 

@@ -119,3 +119,27 @@ def test_a_file_without_model_state_is_no_checkpoint_to_resume(tmp_path):
     torch.save({"state_dict": {}}, tmp_path / "x.pyth")
     with pytest.raises(InputError, match=r"x\.pyth is no PySlowFast checkpoint"):
         read_checkpoint(tmp_path / "x.pyth")
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_run_resumed_with_another_order_in_memory_goes_on_as_the_first_would_have(tmp_path, fused):
+    clip = torch.randn(2, 4, 5, 5, 5, generator=torch.Generator().manual_seed(0))
+
+    def new(memory_format):
+        model = nn.Conv3d(4, 6, 3).to(memory_format=memory_format)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True, fused=fused)
+        return TrainingState(model, optimizer, torch.amp.GradScaler("cpu", enabled=False), ["standing"])
+
+    def step(state):
+        state.optimizer.zero_grad()
+        state.model(clip).square().mean().backward()
+        state.optimizer.step()
+
+    first, second = new(torch.channels_last_3d), new(torch.contiguous_format)
+    step(first)
+    path = checkpoint_path(str(tmp_path), 1)
+    save_checkpoint(path, first, get_cfg())
+    resume(path, second)
+    for state in (first, second):
+        step(state)
+    torch.testing.assert_close(second.model.weight, first.model.weight)

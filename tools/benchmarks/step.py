@@ -53,12 +53,12 @@ class Workload:
         box = [0.2 * width, 0.2 * height, 0.6 * width, 0.9 * height]
         self.boxes = torch.tensor([[clip, *box] for clip in range(clips) for _ in range(people)])
         self.labels = torch.zeros(len(self.boxes), dtype=torch.int64)
-        self.memory = torch.rand(clips, *unwrap(self.model).head.structure.memory_shape)
+        self.memory = torch.rand(clips, *unwrap(self.model).head.structure.memory_shape, device=device)
 
     def _forward(self) -> torch.Tensor:
         inputs = [pathway.to(self.device, non_blocking=True) for pathway in self.inputs]
         with autocast(self.cfg, self.device):
-            return self.model(inputs, self.boxes.to(self.device), memory=self.memory.to(self.device))
+            return self.model(inputs, self.boxes, memory=self.memory)
 
     def step(self) -> None:
         """Forward, backward and update."""
