@@ -45,6 +45,10 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     # Only keyframes of recordings whose name matches one of these patterns (as of a shell) are used.
     cfg.THERMAL.TRAIN_RECORDINGS = ["*"]
     cfg.THERMAL.TEST_RECORDINGS = ["*"]
+    # Unit of the temperatures in recordings that do not say it themselves by an attribute: celsius, kelvin, fahrenheit, or
+    # celsius or kelvin in tenths (deci...), hundredths (centi...) or thousandths (milli...). Empty: floating point
+    # numbers are degrees Celsius, and whole numbers are refused.
+    cfg.THERMAL.UNIT = ""
     # Readings in degrees Celsius that a sensor can give; any other stands for "no reading".
     cfg.THERMAL.VALID_RANGE = [-40.0, 300.0]
     # Temperature in degrees Celsius of a pixel that never gave a reading in the whole recording.

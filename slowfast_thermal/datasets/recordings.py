@@ -1,26 +1,28 @@
 """Thermal recordings: HDF5 files of temperature frames, read with their dead pixels filled.
 
-A recording holds `frames` (N, H, W) in degrees Celsius and `timestamps` (N,) in milliseconds. A
-pixel without a reading (absolute zero, NaN) takes the last valid reading of the same pixel, else
-the next, else a given temperature.
+A recording holds `frames` (N, H, W), in degrees Celsius or with their unit, and `timestamps` (N,) in milliseconds. A
+pixel without a reading (absolute zero, NaN) takes the last valid reading of the same pixel, else the next, else a given
+temperature.
 
-Letters: N frames of a recording, H, W pixels.
+Letters: N frames of a recording, K of them, H, W pixels.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 
 from slowfast_thermal.datasets.annotations import Keyframe
+from slowfast_thermal.datasets.filling import Gaps, fill_forward, fill_from, fill_whole
+from slowfast_thermal.datasets.hdf5 import open_dataset, open_file
+from slowfast_thermal.datasets.units import unit_of
 from slowfast_thermal.errors import InputError
 
-# Frames read at a time when looking outside a window for a valid reading.
-_CHUNK = 64
-# Files that a cache keeps open: HDF5 takes half a megabyte for each, and a process may not open a thousand.
-_MAX_OPEN = 32
+# Frames read at a time, or as many as HDF5 decompresses at once.
+_PART = 64
+# Parts in which a valid reading is sought before a window; what is missing longer stands in `Gaps`.
+_SEARCHED = 4
 
 
 class Recording:
@@ -29,21 +31,30 @@ class Recording:
     Args:
         path: the HDF5 file.
         valid_range: lowest and highest temperature that is a reading, degrees Celsius.
-        fill_temperature: stands for a pixel that has no reading in the whole recording.
+        fill_temperature: stands for a pixel that has no reading in the whole recording, degrees Celsius.
+        unit: of frames that do not say it (a name of `units.UNITS`); if empty, they are degrees Celsius.
+
+    Attributes:
+        timestamps: (N,) int64 milliseconds.
+        unit: `units.Unit` of the stored frames.
 
     Raises:
-        InputError: the file is missing, truncated or no recording.
+        InputError: the file is missing, cannot be read or is no recording.
     """
 
-    def __init__(self, path: Path, valid_range: tuple[float, float], fill_temperature: float):
+    def __init__(self, path: Path, valid_range: tuple[float, float], fill_temperature: float, unit: str = ""):
         self.path = path
         self.name = path.stem
         self.valid_range = valid_range
         self.fill_temperature = fill_temperature
-        self._file = None
-        self._filled = None
-        frames, self.timestamps = self._open()
-        self.num_frames, self.height, self.width = frames.shape
+        self._file = self._frames = self._filled = self._gaps = None
+        self._open()
+        self.unit = unit_of(self._frames, str(path), unit)
+        self.timestamps = self._read_timestamps()
+        self.num_frames, self.height, self.width = self._frames.shape
+        chunks = self._frames.chunks
+        read_at_once = min(chunks[0], self.num_frames) if chunks else 1
+        self._part = read_at_once * max(_PART // read_at_once, 1)
         self.close()
 
     @property
@@ -51,50 +62,51 @@ class Recording:
         """Bytes that the decoded recording takes in memory."""
         return 4 * self.num_frames * self.height * self.width
 
-    def _open(self) -> tuple[h5py.Dataset, np.ndarray]:
-        if not self.path.is_file():
-            raise InputError(f"Recording '{self.path}' does not exist: add the file or remove its annotations.")
-        try:
-            self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise InputError(
-                f"{self.path} cannot be read as HDF5 ({error}): it may be truncated or of another "
-                "format, so copy it again."
-            ) from None
-        for key in ("frames", "timestamps"):
-            if not isinstance(self._file.get(key), h5py.Dataset):
-                raise InputError(f"{self.path} has no data set '{key}': it is no thermal recording.")
-        frames, timestamps = self._file["frames"], self._file["timestamps"]
-        if frames.ndim != 3 or 0 in frames.shape or not np.issubdtype(frames.dtype, np.floating):
+    def _open(self) -> None:
+        self._file = open_file(self.path)
+        self._frames = frames = open_dataset(self._file, "frames", self.path)
+        is_number = np.issubdtype(frames.dtype, np.floating) or np.issubdtype(frames.dtype, np.integer)
+        if frames.ndim != 3 or 0 in frames.shape or not is_number:
             raise InputError(
                 f"{self.path}: 'frames' has shape {frames.shape} and type {frames.dtype}, but must be "
-                "floating point degrees Celsius of shape (frames, height, width)."
+                "temperatures of shape (frames, height, width)."
             )
-        if timestamps.shape != frames.shape[:1] or not np.issubdtype(timestamps.dtype, np.integer):
+
+    def _read_timestamps(self) -> np.ndarray:
+        stored, num_frames = open_dataset(self._file, "timestamps", self.path), self._frames.shape[0]
+        if stored.shape != (num_frames,) or not np.issubdtype(stored.dtype, np.integer):
             raise InputError(
-                f"{self.path}: 'timestamps' has shape {timestamps.shape} and type {timestamps.dtype}, but must "
-                f"be integer milliseconds of shape ({frames.shape[0]},), one a frame."
+                f"{self.path}: 'timestamps' has shape {stored.shape} and type {stored.dtype}, but must "
+                f"be integer milliseconds of shape ({num_frames},), one a frame."
             )
         try:
-            return frames, timestamps[:]
+            timestamps = stored[:]
         except OSError as error:
             raise InputError(
                 f"{self.path}: timestamps cannot be read ({error}): the file is damaged, copy it again."
             ) from None
+        first, last = int(timestamps.min()), int(timestamps.max())
+        if max(-first, last) >= 2**62:
+            raise InputError(f"{self.path}: timestamps {first} to {last} are no times in milliseconds: correct them.")
+        return timestamps.astype(np.int64)
 
     def close(self) -> None:
         """Closes the file; the next read opens it again."""
         if self._file is not None:
             self._file.close()
-            self._file = None
+            self._file = self._frames = None
 
     def __getstate__(self) -> dict:
         # HDF5 handles do not cross processes, and each process fills a cache of its own.
-        return {**self.__dict__, "_file": None, "_filled": None}
+        return {**self.__dict__, "_file": None, "_frames": None, "_filled": None}
 
     def cache(self, device: torch.device) -> None:
         """Decodes the whole recording into the device's memory; from then on a read is a slice."""
-        self._filled = torch.from_numpy(self._read_window(0, self.num_frames)).to(device)
+        filled = np.empty((self.num_frames, self.height, self.width), np.float32)
+        for start in range(0, self.num_frames, self._part):
+            self.decode(start, min(start + self._part, self.num_frames), filled[start : start + self._part])
+        fill_whole(filled, self.fill_temperature)
+        self._filled = torch.from_numpy(filled).to(device)
         self.close()
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
@@ -110,106 +122,71 @@ class Recording:
         if self._filled is not None:
             places = torch.from_numpy(indices).to(self._filled.device, non_blocking=True)
             return self._filled.index_select(0, places)
-        start = indices.min()
-        return torch.from_numpy(self._read_window(start, indices.max() + 1)[indices - start])
+        start = int(indices.min())
+        return torch.from_numpy(self._read_window(start, int(indices.max()) + 1)[indices - start])
 
-    def _read_raw(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Frames [start, stop) as stored, and which pixels have a reading."""
+    def read_stored(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
+        """Frames [start, stop) as (K, H, W) float32 numbers of the unit in which they are stored."""
         if self._file is None:
             self._open()
+        if out is None:
+            out = np.empty((stop - start, self.height, self.width), np.float32)
         try:
-            frames = self._file["frames"][start:stop].astype(np.float32)
+            self._frames.read_direct(out, np.s_[start:stop])
         except OSError as error:
             raise InputError(
                 f"{self.path}: frames {start} to {stop - 1} cannot be read ({error}): the file is damaged, copy it again."
             ) from None
-        low, high = self.valid_range
-        return frames, (frames >= low) & (frames <= high)
+        return out
 
-    def parts(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The whole recording, a part of it at a time: (K, H, W) float32 frames as stored and bool, where a reading is."""
-        for start in range(0, self.num_frames, _CHUNK):
-            yield self._read_raw(start, min(start + _CHUNK, self.num_frames))
+    def decode(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
+        """Frames [start, stop) as (K, H, W) float32 degrees Celsius with NaN for missing readings, none of them filled.
+
+        All that reads temperatures goes through here: what mends frames before missing readings are filled belongs here.
+        """
+        frames = self.read_stored(start, stop, out)
+        low, high = self.valid_range
+        for place in range(0, len(frames), _PART):
+            some = frames[place : place + _PART]
+            self.unit.to_celsius(some)
+            some[~((some >= low) & (some <= high))] = np.nan
+        return frames
+
+    def parts(self, max_parts: int | None = None) -> Iterator[np.ndarray]:
+        """What `decode` gives of the whole recording, a part of it at a time; or of so many parts, spread over it."""
+        starts = np.arange(0, self.num_frames, self._part)
+        if max_parts and max_parts < len(starts):
+            starts = starts[np.linspace(0, len(starts) - 1, max_parts).round().astype(int)]
+        for start in starts.tolist():
+            yield self.decode(start, min(start + self._part, self.num_frames))
 
     def _read_window(self, start: int, stop: int) -> np.ndarray:
         """Frames [start, stop) with dead pixels filled as if the whole recording were at hand."""
-        frames, valid = self._read_raw(start, stop)
-        if valid.all():
-            return frames
-        last_valid = np.where(valid, np.arange(len(frames))[:, None, None], -1)
-        np.maximum.accumulate(last_valid, axis=0, out=last_valid)
-        filled = np.take_along_axis(frames, np.maximum(last_valid, 0), axis=0)
-        without_past = last_valid < 0
-        if without_past.any():
-            outside = self._nearest_outside(start, stop, frames, valid, without_past[0])
-            filled = np.where(without_past, outside, filled)
-        return filled
+        window = self.decode(start, stop)
+        if np.isnan(window[0]).any():
+            window[0] = self._fill_first(start, window)
+        fill_forward(window, window[0])
+        return window
 
-    def _nearest_outside(
-        self, start: int, stop: int, frames: np.ndarray, valid: np.ndarray, wanted: np.ndarray
-    ) -> np.ndarray:
-        """(H, W) readings for the pixels `wanted`, dead at `start`: the last one before `start`, else the next."""
-        found = np.full(wanted.shape, self.fill_temperature, np.float32)
-        wanted = wanted.copy()
-
-        def take(chunk: np.ndarray, chunk_valid: np.ndarray) -> None:
-            """Takes the first valid reading along the chunk for every pixel still wanted."""
-            new = wanted & chunk_valid.any(axis=0)
-            first = chunk_valid.argmax(axis=0)
-            found[new] = np.take_along_axis(chunk, first[None], axis=0)[0][new]
-            wanted[new] = False
-
-        for chunk_stop in range(start, 0, -_CHUNK):
-            if not wanted.any():
-                return found
-            chunk, chunk_valid = self._read_raw(max(chunk_stop - _CHUNK, 0), chunk_stop)
-            take(chunk[::-1], chunk_valid[::-1])
-        take(frames, valid)
-        for chunk_start in range(stop, self.num_frames, _CHUNK):
-            if not wanted.any():
+    def _fill_first(self, start: int, window: np.ndarray) -> np.ndarray:
+        """The first frame of a window with, for each missing reading, the last one before, else the next."""
+        frame, searched = window[0].copy(), start
+        for _ in range(_SEARCHED if self._gaps is None else 0):
+            if not searched or not np.isnan(frame).any():
                 break
-            take(*self._read_raw(chunk_start, min(chunk_start + _CHUNK, self.num_frames)))
-        return found
-
-
-class RecordingCache:
-    """Recordings by name, of which as many stay decoded in memory as fit.
-
-    A recording is decoded when it is first used and then kept; when the memory is spent, further
-    recordings are read from their files clip by clip.
-
-    Args:
-        recordings: the recordings.
-        max_bytes: memory for decoded recordings.
-        device: whose memory it is.
-    """
-
-    def __init__(self, recordings: list[Recording], max_bytes: int, device: torch.device = torch.device("cpu")):
-        self._recordings = {recording.name: recording for recording in recordings}
-        self._max_bytes = max_bytes
-        self._device = device
-        self._cached: set[str] = set()
-        self._open: dict[str, Recording] = {}
-        self.nbytes = 0
-
-    def __getstate__(self) -> dict:
-        return {**self.__dict__, "_cached": set(), "_open": {}, "nbytes": 0}
-
-    def __getitem__(self, name: str) -> Recording:
-        recording = self._recordings[name]
-        if name not in self._cached and self.nbytes + recording.nbytes <= self._max_bytes:
-            recording.cache(self._device)
-            self._cached.add(name)
-            self.nbytes += recording.nbytes
-        if name not in self._cached:
-            self._open.pop(name, None)
-            self._open[name] = recording
-            if len(self._open) > _MAX_OPEN:
-                self._open.pop(next(iter(self._open))).close()
-        return recording
-
-    def __iter__(self):
-        return iter(self._recordings.values())
+            part = (searched - 1) // self._part * self._part
+            fill_from(frame, self.decode(part, searched)[::-1])
+            searched = part
+        if not searched:
+            fill_from(frame, window)
+        if np.isnan(frame).any():
+            if self._gaps is None:
+                self._gaps = Gaps(self.parts(), self.fill_temperature)
+            part = start // self._part
+            before = self.decode(part * self._part, start + 1)
+            fill_forward(before, self._gaps.before_part(part))
+            frame = before[-1]
+        return frame
 
 
 def check_folder(folder: Path) -> None:

@@ -13,7 +13,8 @@ import torch
 
 from slowfast_thermal.datasets.annotations import Keyframe, count_boxes, load_annotations, load_detections
 from slowfast_thermal.datasets.augmentation import Augmentation
-from slowfast_thermal.datasets.recordings import Recording, RecordingCache, check_folder, frame_faults, size_faults
+from slowfast_thermal.datasets.recording_cache import RecordingCache
+from slowfast_thermal.datasets.recordings import Recording, check_folder, frame_faults, size_faults
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.pyslowfast import DATASET_REGISTRY, pack_sample
 
@@ -100,7 +101,7 @@ class Thermal(torch.utils.data.Dataset):
         check_folder(folder)
         node = cfg.THERMAL
         recordings = {
-            name: Recording(folder / f"{name}.h5", tuple(node.VALID_RANGE), node.FILL_TEMPERATURE)
+            name: Recording(folder / f"{name}.h5", tuple(node.VALID_RANGE), node.FILL_TEMPERATURE, node.UNIT)
             for name in self.recordings
         }
         for fault in chain(size_faults(recordings.values()), frame_faults(self.keyframes, recordings)):

@@ -7,7 +7,8 @@ import psutil
 import pytest
 import torch
 
-from slowfast_thermal.datasets.recordings import Recording, RecordingCache
+from slowfast_thermal.datasets.recording_cache import RecordingCache
+from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.errors import InputError
 
 DEAD = -273.2

@@ -397,7 +397,7 @@ BROKEN_FILES = {
     ),
     "no frames": (without_dataset("frames"), "recordings", r"HALL_R1.h5 has no data set 'frames'"),
     "no timestamps": (without_dataset("timestamps"), "recordings", r"HALL_R1.h5 has no data set 'timestamps'"),
-    "damaged frames": (with_damaged_chunk("frames"), "recordings", r"HALL_R1.h5: frames 0 to 63 cannot be read"),
+    "damaged frames": (with_damaged_chunk("frames"), "recordings", r"HALL_R1.h5: frames 0 to 99 cannot be read"),
     "damaged times": (with_damaged_chunk("timestamps"), "recordings", r"HALL_R1.h5: timestamps cannot be read"),
 }  # fmt: skip
 
