@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tests.conftest import CONFIGS
-from tests.datasets.test_synthetic import one_frame, read_boxes
+from tests.preparation.test_synthetic import one_frame, read_boxes
 
 TOOLS = Path(__file__).parents[1] / "tools"
 

@@ -6,13 +6,14 @@ tools/thermal_data.py stats FOLDER
 tools/thermal_data.py split FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py split FOLDER FOLDS_FOLDER --by block --folds 5 --guard 6
 tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
-tools/thermal_data.py synthesize FOLDER
+tools/thermal_data.py synthesize FOLDER [--rooms N]
 """
 
 import argparse
 import dataclasses
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 from tabulate import tabulate
@@ -22,9 +23,11 @@ from slowfast_thermal.errors import BAD_INPUT, InputError, exit_codes
 from slowfast_thermal.preparation.checks import Report, validate
 from slowfast_thermal.preparation.conversion import convert, read_class_list
 from slowfast_thermal.preparation.folds import FOLD_SPLITS, split_folds
+from slowfast_thermal.preparation.simulated import simulate_rooms
 from slowfast_thermal.preparation.splits import SESSION_PATTERN, SPLITS, split_again
 from slowfast_thermal.preparation.statistics import Range, RecordingStatistics, Statistics, collect_statistics
 from slowfast_thermal.preparation.synthetic import synthesize
+from slowfast_thermal.simulation.parameters import PRIORS
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,6 +36,15 @@ def parse_args() -> argparse.Namespace:
     command = commands.add_parser("synthesize", help="write synthetic recordings with annotations")
     command.add_argument("output_dir", metavar="FOLDER", help="new or empty folder")
     command.add_argument("--recordings", type=int, default=8, help="number of recordings (default 8)")
+    command.add_argument(
+        "--rooms",
+        type=int,
+        help="write so many simulated rooms with people in three dimensions, a recording each, in place of --recordings "
+        "of scripted figures",
+    )
+    command.add_argument(
+        "--prior", choices=PRIORS, default="ceiling", help="where the sensors of the rooms hang (default ceiling)"
+    )
     command.add_argument("--keyframes", type=int, default=400, help="annotated frames in all (default 400)")
     command.add_argument("--height", type=int, default=40, help="pixels (default 40)")
     command.add_argument("--width", type=int, default=60, help="pixels (default 60)")
@@ -114,9 +126,12 @@ def add_split_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run_synthesize(args: argparse.Namespace) -> None:
-    summary = synthesize(
+    if args.rooms is None:
+        make = partial(synthesize, num_recordings=args.recordings)
+    else:
+        make = partial(simulate_rooms, num_rooms=args.rooms, prior=args.prior)
+    summary = make(
         args.output_dir,
-        num_recordings=args.recordings,
         num_keyframes=args.keyframes,
         height=args.height,
         width=args.width,

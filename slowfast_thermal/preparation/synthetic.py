@@ -13,24 +13,29 @@ Letters: N frames, K blobs of a body, H, W pixels. Scripts measure lengths in fr
 angles in radians and time in seconds.
 """
 
-import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 from numpy.random import Generator
 
-from slowfast_thermal.errors import InputError
-from slowfast_thermal.preparation.folders import new_folder
+from slowfast_thermal.preparation.writing import (
+    CHUNK_FRAMES,
+    FIRST_TIMESTAMP,
+    Progress,
+    Summary,
+    box_record,
+    check_sizes,
+    image_record,
+    new_recording,
+    write_data_set,
+)
 
 DEAD_PIXEL = -273.2
 ROOM_CELSIUS = 18.0
-FIRST_TIMESTAMP = 1_700_000_000_000
-CHUNK_FRAMES = 64
 
 # Half-open ranges of frames. A segment holds the 32 frames before and the 31 after its keyframe, wherever that is
 # shifted from the segment's middle; in the gaps people get ready for the next one.
@@ -90,14 +95,6 @@ class Person(NamedTuple):
     size: float
     celsius: float
     hertz: float
-
-
-class Summary(NamedTuple):
-    """What was written: the number of frames and, for "train" and "val", of keyframes and of boxes of each class."""
-
-    num_frames: int
-    num_keyframes: dict[str, int]
-    num_boxes: dict[str, dict[str, int]]
 
 
 def _swing(phase: float | np.ndarray) -> np.ndarray:
@@ -368,26 +365,17 @@ def _record(
     def heat(person: int, frames: slice) -> np.ndarray:
         return _heat(State(*(field[frames] for field in poses[person])), people[person].size, height, width)
 
-    name, mac_address = path.stem, "02:00:00:00:00:01"
     images, annotations = [], []
     for slot, (frame, timestamp) in enumerate(zip(keyframes.tolist(), timestamps[keyframes].tolist())):
-        image = {"id": f"{name}_{timestamp}", "sensor_id": name, "mac_address": mac_address, "timestamp": timestamp}
-        images.append({**image, "width": width, "height": height, "frame_idx": frame})
+        images.append(image_record(path.stem, timestamp, frame, height, width))
         for person, script in enumerate(scripts):
             if (label := script[slot].label) is not None:
-                record = {"image_id": image["id"], "bbox": _bbox(heat(person, slice(frame, frame + 1))[0])}
-                record |= {"category_id": list(ACTIONS).index(label), "category_name": label}
-                annotations.append({**record, "object_id": person, "attribute_obscured": "0%"})
+                bbox = _bbox(heat(person, slice(frame, frame + 1))[0])
+                annotations.append(box_record(images[-1]["id"], bbox, list(ACTIONS).index(label), label, person))
 
     room, noise = _room(rng, height, width), rng.uniform(0.15, 0.3)
     drift = 0.4 * np.sin(2 * math.pi * seconds / rng.uniform(60, 180)).astype(np.float32)
-    with h5py.File(path, "w") as file:
-        file.attrs.update(sensor_id=name, mac_address=mac_address, total_frames=len(timestamps), corrupted_count=0)
-        file.attrs.update(frame_height=height, frame_width=width, compression="gzip", compression_level=4)
-        file.attrs.update(min_timestamp=timestamps[0], max_timestamp=timestamps[-1])
-        file["timestamps"] = file["frame_seqs"] = timestamps
-        layout = {"chunks": (min(CHUNK_FRAMES, len(timestamps)), height, width), "compression": 4}
-        stored = file.create_dataset("frames", (len(timestamps), height, width), np.float32, **layout)
+    with new_recording(path, timestamps, height, width) as stored:
         for begin in range(0, len(timestamps), CHUNK_FRAMES):
             part = slice(begin, begin + CHUNK_FRAMES)
             frames = room + drift[part, None, None]
@@ -409,7 +397,7 @@ def synthesize(
     width: int = 60,
     val_fraction: float = 0.25,
     seed: int = 0,
-    progress: Callable[[Sequence[int]], Iterable[int]] = iter,
+    progress: Progress = iter,
 ) -> Summary:
     """Writes synthetic recordings `frames/*.h5` and their `annotations/train.json` and `annotations/val.json`.
 
@@ -430,50 +418,20 @@ def synthesize(
     Raises:
         InputError: the folder holds something already, or the sizes cannot be met.
     """
-    if not 2 <= num_recordings <= num_keyframes:
-        raise InputError(
-            f"{num_keyframes} keyframes in {num_recordings} recordings: ask for two or more recordings with a keyframe each."
+    check_sizes(num_recordings, num_keyframes, height, width, val_fraction, seed)
+
+    def write_recording(index: int, root: Path) -> tuple[list[dict], list[dict], int]:
+        return _record(
+            np.random.default_rng([seed, index]),
+            root / "frames" / f"SYN_R{index + 1:02d}.h5",
+            start=FIRST_TIMESTAMP + 86_400_000 * index,
+            num_keyframes=num_keyframes // num_recordings + (index < num_keyframes % num_recordings),
+            height=height,
+            width=width,
+            lossy=index % 2 == 0,
         )
-    if not 16 <= height <= width:
-        raise InputError(f"Frames of {height} x {width} pixels: choose a height of 16 or more and a width no smaller.")
-    if not 0 < val_fraction < 1:
-        raise InputError(f"A validation fraction of {val_fraction}: choose one between 0 and 1.")
-    if seed < 0:
-        raise InputError(f"A seed of {seed}: choose 0 or a positive number.")
 
-    num_val = min(max(round(val_fraction * num_recordings), 1), num_recordings - 1)
-    documents = {}
-    for split in ("train", "val"):
-        info = {"description": f"Synthetic thermal recordings ({split}), seed {seed}", "version": "1.0"}
-        categories = [{"id": index, "name": name} for index, name in enumerate(ACTIONS)]
-        documents[split] = {"images": [], "annotations": [], "categories": categories, "info": info}
-    num_frames = num_boxes = 0
-    with new_folder(output_dir) as root:
-        (root / "frames").mkdir()
-        (root / "annotations").mkdir()
-        for index in progress(range(num_recordings)):
-            images, annotations, count = _record(
-                np.random.default_rng([seed, index]),
-                root / "frames" / f"SYN_R{index + 1:02d}.h5",
-                start=FIRST_TIMESTAMP + 86_400_000 * index,
-                num_keyframes=num_keyframes // num_recordings + (index < num_keyframes % num_recordings),
-                height=height,
-                width=width,
-                lossy=index % 2 == 0,
-            )
-            document = documents["train" if index < num_recordings - num_val else "val"]
-            document["images"] += images
-            document["annotations"] += [{"id": num_boxes + i, **record} for i, record in enumerate(annotations)]
-            num_boxes += len(annotations)
-            num_frames += count
-        for split, document in documents.items():
-            (root / "annotations" / f"{split}.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-
-    boxes = {
-        split: Counter(a["category_name"] for a in document["annotations"]) for split, document in documents.items()
-    }
-    return Summary(
-        num_frames,
-        {split: len(document["images"]) for split, document in documents.items()},
-        {split: {name: counts[name] for name in ACTIONS} for split, counts in boxes.items()},
+    description = f"Synthetic thermal recordings ({{split}}), seed {seed}"
+    return write_data_set(
+        output_dir, list(ACTIONS), description, num_recordings, val_fraction, write_recording, progress
     )

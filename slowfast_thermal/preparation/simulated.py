@@ -1,0 +1,136 @@
+"""Simulated rooms as a data set: recordings, annotated keyframes, and what everyone did when.
+
+Beside the annotation files stands `annotations/intervals.json`, a list of {sensor_id, object_id, category_id, category_name,
+start, end}, in milliseconds of the recording's timestamps: what each person did, without gaps that matter.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from slowfast_thermal.preparation.writing import (
+    CHUNK_FRAMES,
+    FIRST_TIMESTAMP,
+    Progress,
+    Summary,
+    box_record,
+    check_sizes,
+    image_record,
+    new_recording,
+    write_data_set,
+)
+from slowfast_thermal.simulation.labels import CLASSES
+from slowfast_thermal.simulation.parameters import PRIORS
+from slowfast_thermal.simulation.scenes import Scene, long_scene
+
+# Seconds from one keyframe to the next.
+_KEYFRAME_SECONDS = (1.5, 4.5)
+# Recordings begin this far apart, milliseconds.
+_DAY = 86_400_000
+
+
+def simulate_rooms(
+    output_dir: str | Path,
+    *,
+    num_rooms: int = 8,
+    num_keyframes: int = 400,
+    height: int = 40,
+    width: int = 60,
+    prior: str = "ceiling",
+    val_fraction: float = 0.25,
+    seed: int = 0,
+    progress: Progress = iter,
+) -> Summary:
+    """Writes a recording of each of some simulated rooms, with annotations; the last rooms are for validation.
+
+    Readings are lost as `SensorPrior` says. The same arguments give the same files. Nothing is left behind if the writing
+    fails.
+
+    Args:
+        output_dir: a folder that does not exist yet or is empty.
+        num_rooms: recordings, each of another room, sensor and company.
+        num_keyframes: annotated frames over all rooms, each with one to four people.
+        height, width: of a frame in pixels.
+        prior: name of the parameters' ranges in `PRIORS`.
+        val_fraction: fraction of the rooms for validation; each split has at least one.
+        seed: of all random choices.
+        progress: wraps the loop over the rooms, for example `tqdm.tqdm`.
+
+    Raises:
+        InputError: the folder holds something already, or the sizes cannot be met.
+    """
+    check_sizes(num_rooms, num_keyframes, height, width, val_fraction, seed)
+    intervals: list[dict] = []
+
+    def write_recording(index: int, root: Path) -> tuple[list[dict], list[dict], int]:
+        rng = np.random.default_rng([seed, index])
+        wanted = num_keyframes // num_rooms + (index < num_keyframes % num_rooms)
+        name, start = f"SIM_R{index + 1:03d}", FIRST_TIMESTAMP + _DAY * index
+        scene, seconds, keyframes = _directed(rng, prior, height, width, wanted)
+        timestamps = start + np.round(1000 * seconds).astype(np.int64)
+        images, annotations = _annotate(scene, name, seconds, timestamps, keyframes)
+        intervals.extend(_intervals(scene, name, start, seconds[-1]))
+        with new_recording(root / "frames" / f"{name}.h5", timestamps, height, width) as stored:
+            for begin in range(0, len(seconds), CHUNK_FRAMES):
+                frames = scene.frames(seconds[begin : begin + CHUNK_FRAMES])
+                scene.sensor.lose(rng, frames)
+                stored[begin : begin + CHUNK_FRAMES] = frames
+        # Once the last room is written, the list is whole.
+        (root / "annotations" / "intervals.json").write_text(json.dumps(intervals, indent=1) + "\n", encoding="utf-8")
+        return images, annotations, len(seconds)
+
+    description = f"Simulated rooms ({{split}}), {prior}, seed {seed}"
+    return write_data_set(output_dir, CLASSES, description, num_rooms, val_fraction, write_recording, progress)
+
+
+def _directed(
+    rng: np.random.Generator, prior: str, height: int, width: int, num_keyframes: int
+) -> tuple[Scene, np.ndarray, list[int]]:
+    """A scene, the times of its frames in seconds, and the keyframes among them, on each of which someone is seen."""
+    length = 7.0 * num_keyframes + 20
+    while True:
+        scene = long_scene(rng, PRIORS[prior], height, width, length)
+        seconds = scene.sensor.seconds(rng, length)
+        keyframes, index = [], int(rng.integers(10, 50))
+        while len(keyframes) < num_keyframes and index < len(seconds):
+            if scene.boxes(seconds[index]).any():
+                keyframes.append(index)
+            index = max(int(np.searchsorted(seconds, seconds[index] + rng.uniform(*_KEYFRAME_SECONDS))), index + 1)
+        if len(keyframes) == num_keyframes:
+            # The last keyframe is often closer to the end than half a clip.
+            return scene, seconds[: keyframes[-1] + rng.integers(5, 40)], keyframes
+
+
+def _annotate(
+    scene: Scene, name: str, seconds: np.ndarray, timestamps: np.ndarray, keyframes: list[int]
+) -> tuple[list[dict], list[dict]]:
+    """Images and annotations of the keyframes."""
+    images, annotations = [], []
+    height, width = scene.camera.height, scene.camera.width
+    for index in keyframes:
+        images.append(image_record(name, int(timestamps[index]), index, height, width))
+        for number, (person, box) in enumerate(zip(scene.people, scene.boxes(seconds[index]))):
+            if box.any():
+                label = person.label_at(seconds[index])
+                x1, y1, x2, y2 = (box / [width, height, width, height]).tolist()
+                bbox = [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1]
+                annotations.append(box_record(images[-1]["id"], bbox, CLASSES.index(label), label, number))
+    return images, annotations
+
+
+def _intervals(scene: Scene, name: str, start: int, length: float) -> list[dict]:
+    """What everyone does until the recording's end, in milliseconds."""
+    return [
+        {
+            "sensor_id": name,
+            "object_id": number,
+            "category_id": CLASSES.index(label),
+            "category_name": label,
+            "start": start + round(1000 * begin),
+            "end": start + round(1000 * min(end, length)),
+        }
+        for number, person in enumerate(scene.people)
+        for begin, end, label in person.script.intervals
+        if begin < length
+    ]

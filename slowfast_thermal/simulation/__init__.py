@@ -1,0 +1,1 @@
+"""Thermal rooms with people in three dimensions, and what a sensor sees of them."""
