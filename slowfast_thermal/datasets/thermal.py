@@ -116,6 +116,10 @@ class Thermal(torch.utils.data.Dataset):
         """The keyframe of sample `index`."""
         return self._samples[index][0]
 
+    def sample(self, index: int) -> tuple[Keyframe, np.ndarray, np.ndarray]:
+        """The keyframe of sample `index`, (R, 4) the boxes of its people, annotated or detected, and (R, C) their labels."""
+        return self._samples[index]
+
     def temperatures(self, recording: str, indices: np.ndarray) -> np.ndarray:
         """(K, H, W) float32 degrees Celsius of a recording's frames at `indices` (K,); beyond its ends these repeat."""
         return self._cache[recording].read(indices).cpu().numpy()

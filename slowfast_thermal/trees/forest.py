@@ -1,0 +1,139 @@
+"""Extremely randomized trees (Geurts et al., Machine Learning 63, 2006), fitted by scikit-learn and kept as plain arrays.
+
+scikit-learn keeps its trees as pickles, which run code when they are loaded and fit one version alone. The arrays need numpy
+to be read and to predict, and give the same probabilities.
+
+Letters: P people, F features, C classes, T trees, N nodes and L leaves of all trees.
+"""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from slowfast_thermal.errors import InputError
+
+NUM_TREES = 500
+# People that go down the trees together.
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Fitted trees.
+
+    Attributes:
+        classes: names of the C classes.
+        features: names of the F features.
+        roots: (T,) the first node of each tree.
+        children: (N, 2) the nodes after this one, first for a feature up to the threshold; those of a leaf are itself.
+        feature: (N,) which feature a node looks at.
+        threshold: (N,) float64.
+        leaf: (N,) the leaf's place in `shares`, -1 for other nodes.
+        shares: (L, C) float32, the classes' weights among the training people of a leaf; they add up to 1.
+    """
+
+    classes: list[str]
+    features: tuple[str, ...]
+    roots: np.ndarray
+    children: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    leaf: np.ndarray
+    shares: np.ndarray
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """(P, C) float32 probabilities from (P, F) float32 features."""
+        scores = [self._predict(x[start : start + _CHUNK]) for start in range(0, len(x), _CHUNK)]
+        return np.concatenate([np.zeros((0, len(self.classes))), *scores]).astype(np.float32)
+
+    def _predict(self, x: np.ndarray) -> np.ndarray:
+        rows = np.arange(len(x))[:, None]
+        node = np.broadcast_to(self.roots, (len(x), len(self.roots)))
+        while (self.leaf[node] < 0).any():
+            goes_right = x[rows, self.feature[node]] > self.threshold[node]
+            node = self.children[node, goes_right.astype(np.intp)]
+        return self.shares[self.leaf[node]].mean(1, dtype=np.float64)
+
+    def save(self, path: str | Path) -> None:
+        """Writes a `.npz` file that `load_forest` reads."""
+        np.savez_compressed(
+            path, **{**vars(self), "classes": np.array(self.classes), "features": np.array(self.features)}
+        )
+
+
+def fit_forest(x: np.ndarray, labels: np.ndarray, classes: Sequence[str], features: Sequence[str], seed: int) -> Forest:
+    """Fits trees in which the classes weigh the same.
+
+    Args:
+        x: (P, F) float32 features.
+        labels: (P, C), 1 for a person's actions; a person with several counts once for each.
+        classes, features: names.
+        seed: the same one gives the same trees.
+    """
+    from sklearn.ensemble import ExtraTreesClassifier  # takes a second, and prediction needs none of it
+
+    person, action = labels.nonzero()
+    fitted = ExtraTreesClassifier(NUM_TREES, class_weight="balanced", random_state=seed).fit(x[person], action)
+    trees = [estimator.tree_ for estimator in fitted.estimators_]
+    roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])
+    itself = np.arange(sum(tree.node_count for tree in trees))
+    children = np.concatenate(
+        [np.stack([tree.children_left, tree.children_right], 1) + root for tree, root in zip(trees, roots)]
+    )
+    is_leaf = np.concatenate([tree.children_left < 0 for tree in trees])
+    value = np.concatenate([tree.value[:, 0] for tree in trees])[is_leaf]
+    shares = np.zeros((len(value), len(classes)), np.float32)
+    shares[:, fitted.classes_] = value / value.sum(1, keepdims=True)
+    return Forest(
+        classes=list(classes),
+        features=tuple(features),
+        roots=roots.astype(np.int32),
+        children=np.where(is_leaf[:, None], itself[:, None], children).astype(np.int32),
+        feature=np.concatenate([np.maximum(tree.feature, 0) for tree in trees]).astype(np.int16),
+        threshold=np.concatenate([tree.threshold for tree in trees]),
+        leaf=np.where(is_leaf, is_leaf.cumsum() - 1, -1).astype(np.int32),
+        shares=shares,
+    )
+
+
+def load_forest(path: str | Path) -> Forest:
+    """Reads trees as `Forest.save` writes them. Nothing in the file is run.
+
+    Raises:
+        InputError: there is no such file, or it holds no trees.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"Trees '{path}' do not exist: train with MODEL.TREES_WEIGHT above 0 first.")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            forest = Forest(
+                classes=file["classes"].tolist(),
+                features=tuple(file["features"].tolist()),
+                **{name: file[name] for name in ("roots", "children", "feature", "threshold", "leaf", "shares")},
+            )
+        sound = _is_sound(forest)
+    except (ValueError, KeyError, IndexError, TypeError, OSError, EOFError, zipfile.BadZipFile):
+        sound = False
+    if not sound:
+        raise InputError(f"{path} holds no trees, or is damaged: train with MODEL.TREES_WEIGHT above 0 again.")
+    return forest
+
+
+def _is_sound(forest: Forest) -> bool:
+    """Whether every way through the trees ends at a leaf."""
+    nodes, is_leaf = np.arange(len(forest.leaf)), forest.leaf >= 0
+    return bool(
+        len(forest.roots)
+        and forest.children.shape == (len(nodes), 2)
+        and forest.feature.shape == forest.threshold.shape == nodes.shape
+        and forest.shares.shape == (is_leaf.sum(), len(forest.classes))
+        and np.isin(forest.roots, nodes).all()
+        and (forest.children < len(nodes)).all()
+        and (forest.children > nodes[:, None])[~is_leaf].all()
+        and (forest.children == nodes[:, None])[is_leaf].all()
+        and ((0 <= forest.feature) & (forest.feature < len(forest.features))).all()
+        and (forest.leaf < len(forest.shares)).all()
+    )

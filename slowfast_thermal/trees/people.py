@@ -1,0 +1,90 @@
+"""The features and the trees of a data set's people."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.datasets.annotations import Keyframe
+from slowfast_thermal.trees.features import (
+    BOX_FEATURES,
+    FEATURES,
+    box_features,
+    empty_room,
+    person_features,
+    sampled_frames,
+)
+from slowfast_thermal.trees.forest import Forest, fit_forest
+
+# Frames of a recording, spread over it, that tell what the room looks like without people.
+_ROOM_FRAMES = 500
+
+
+@dataclass(frozen=True)
+class People:
+    """All people of a data set with their features, keyframe by keyframe.
+
+    Attributes:
+        keyframes: (P) the keyframe of each person.
+        boxes: (P, 4) float32 x1, y1, x2, y2, each divided by the image size.
+        labels: (P, C), 1 for a person's actions.
+        box_features, features: (P, 4) and (P, F) float32, BOX_FEATURES and FEATURES.
+    """
+
+    keyframes: list[Keyframe]
+    boxes: np.ndarray
+    labels: np.ndarray
+    box_features: np.ndarray
+    features: np.ndarray
+
+
+class FeatureReader:
+    """Reads the features of people in a data set's recordings.
+
+    Args:
+        dataset: whose frames, repaired and in degrees Celsius, are read.
+    """
+
+    def __init__(self, dataset: Thermal):
+        self._dataset = dataset
+        self._rooms: dict[str, np.ndarray] = {}
+
+    def read(self, recording: str, timestamp: int, boxes: np.ndarray) -> np.ndarray:
+        """(R, F) features of people with (R, 4) `boxes` at a time in milliseconds of a recording."""
+        times = self._dataset.timestamps(recording)
+        places = sampled_frames(times, timestamp)
+        frames = self._dataset.temperatures(recording, places)
+        return person_features(frames, times[places], timestamp, boxes, self._room(recording))
+
+    def _room(self, recording: str) -> np.ndarray:
+        if recording not in self._rooms:
+            num_frames = len(self._dataset.timestamps(recording))
+            places = np.linspace(0, num_frames - 1, min(num_frames, _ROOM_FRAMES)).astype(int)
+            self._rooms[recording] = empty_room(self._dataset.temperatures(recording, places))
+        return self._rooms[recording]
+
+
+def read_people(dataset: Thermal) -> People:
+    """The people that `dataset` trains or tests on."""
+    reader = FeatureReader(dataset)
+    samples = [dataset.sample(index) for index in range(len(dataset))]
+    features = [reader.read(keyframe.recording, keyframe.timestamp, boxes) for keyframe, boxes, _ in samples]
+    boxes = np.concatenate([boxes for _, boxes, _ in samples])
+    return People(
+        keyframes=[keyframe for keyframe, boxes, _ in samples for _ in boxes],
+        boxes=boxes,
+        labels=np.concatenate([labels for _, _, labels in samples]),
+        box_features=box_features(boxes),
+        features=np.concatenate(features),
+    )
+
+
+def fit_trees(people: People, classes: Sequence[str], seed: int) -> Forest:
+    """Trees on the FEATURES of people."""
+    return fit_forest(people.features, people.labels, classes, FEATURES, seed)
+
+
+def fit_box_trees(people: People, classes: Sequence[str], seed: int) -> Forest:
+    """Trees on the four numbers of people's boxes."""
+    return fit_forest(people.box_features, people.labels, classes, BOX_FEATURES, seed)
