@@ -21,19 +21,22 @@ class InputError(Exception):
     """
 
 
-class Interrupted(Exception):
-    """The run was asked to stop; the same command goes on from its last checkpoint."""
+class Interrupted(BaseException):
+    """The run was asked to stop; the same command goes on from its last checkpoint.
+
+    No Exception, so that nothing which copes with errors, as of a file that is being read, takes it for one.
+    """
 
 
 class LostProcessError(Exception):
     """Another process of the run ended or does not answer; the same command goes on from the last checkpoint."""
 
 
-_ENDINGS = {
-    InputError: ("Error", BAD_INPUT),
-    Interrupted: ("Interrupted", INTERRUPTED),
-    LostProcessError: ("Error", FAILED),
-}
+_ENDINGS = (
+    (InputError, "Error", BAD_INPUT),
+    (Interrupted, "Interrupted", INTERRUPTED),
+    (LostProcessError, "Error", FAILED),
+)
 
 
 @contextmanager
@@ -45,8 +48,8 @@ def exit_codes(is_told: Callable[[str], bool] = lambda message: True) -> Iterato
     """
     try:
         yield
-    except tuple(_ENDINGS) as reason:
-        word, code = _ENDINGS[type(reason)]
+    except tuple(kind for kind, _, _ in _ENDINGS) as reason:
+        word, code = next((word, code) for kind, word, code in _ENDINGS if isinstance(reason, kind))
         if is_told(str(reason)):
             sys.stderr.write(f"{word}: {reason}\n")
         sys.exit(code)

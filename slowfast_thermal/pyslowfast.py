@@ -88,6 +88,7 @@ with warnings.catch_warnings():
     from slowfast.utils.misc import frozen_bn_stats  # noqa: F401
 
 _ITERATION = "_iteration_"
+BEST_CHECKPOINT = "model_best.pyth"
 VERSION = "checkout" if _IS_CHECKOUT else "1.0"
 
 # numpy 1.24 removed `float` and `bool`, which the AVA metrics of 1.0 use; only that module sees them.
@@ -225,11 +226,25 @@ def checkpoint_path(output_dir: str, epoch: int, iteration: int = 0) -> Path:
     return path.with_stem(f"{path.stem}{_ITERATION}{iteration:06}") if iteration else path
 
 
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a training in its folder of them, the newest last."""
+    return sorted(folder.glob("checkpoint_epoch_*.pyth"), key=lambda path: path.stem)
+
+
+def run_checkpoints(output_dir: str) -> list[Path]:
+    """The checkpoints in PySlowFast's folder, the newest last."""
+    return checkpoints(Path(checkpoint.get_checkpoint_dir(output_dir)))
+
+
 def last_checkpoint(output_dir: str) -> Path | None:
     """The newest checkpoint in PySlowFast's folder, None where there is none."""
-    folder = Path(checkpoint.get_checkpoint_dir(output_dir))
-    paths = sorted(folder.glob("checkpoint_epoch_*.pyth"), key=lambda path: path.stem)
+    paths = run_checkpoints(output_dir)
     return paths[-1] if paths else None
+
+
+def is_own_checkpoint(path: Path) -> bool:
+    """Whether a training has written this file where it lies."""
+    return path.parent.name == "checkpoints" and path.match("checkpoint_epoch_*.pyth") or path.name == BEST_CHECKPOINT
 
 
 def outdated_checkpoints(path: Path) -> list[Path]:

@@ -5,7 +5,7 @@ the names of `models.roi_head.IARoIHead`.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import yaml
 from torch import Tensor
 
 from slowfast_thermal import pyslowfast
+from slowfast_thermal.checkpoint.checks import is_dense
 from slowfast_thermal.checkpoint.files import read_file
 from slowfast_thermal.errors import InputError
 
@@ -214,7 +215,7 @@ def read_weights(path: Path, kind: str = "pytorch") -> Weights:
     """
     content = read_file(path)
     found = _state_dict(path, content)
-    source = next((s for s in SOURCES.values() if any(re.fullmatch(s.mark, name) for name in found)), None)
+    source = _source_of(found)
     if source is None:
         raise InputError(
             f"{path} is of another network than SlowFast: no {', '.join(s.title for s in SOURCES.values())} checkpoint of it "
@@ -255,7 +256,7 @@ def convert(source: Source, found: Mapping[str, Tensor]) -> tuple[dict[str, Tens
 
 
 def _state_dict(path: Path, content: object) -> dict[str, Tensor]:
-    """The tensors by name, wherever the file keeps them, without the prefix of a data parallel wrapper."""
+    """The tensors by name, wherever the file keeps them, without the prefixes of wrappers."""
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__} and no tensors by name: give a checkpoint.")
     for key in ("model_state", "state_dict", "model", "blobs"):
@@ -265,13 +266,28 @@ def _state_dict(path: Path, content: object) -> dict[str, Tensor]:
     tensors = {
         name: torch.from_numpy(tensor) if isinstance(tensor, np.ndarray) else tensor
         for name, tensor in content.items()
-        if isinstance(name, str) and isinstance(tensor, (Tensor, np.ndarray))
+        if isinstance(name, str) and (isinstance(tensor, np.ndarray) or is_dense(tensor))
     }
     if not tensors:
         raise InputError(f"{path} holds no tensors: give a checkpoint with the network's weights.")
-    if all(name.startswith("module.") for name in tensors):
-        tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
-    return tensors
+    return _without_wrappers(tensors)
+
+
+# What wrappers, and trainers that keep their network in an attribute, put before its names.
+_WRAPPERS = ("module.", "_orig_mod.", "model.", "network.")
+
+
+def _without_wrappers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under names of a source: without what wrappers put before them, and without the mark of compiled parts."""
+    tensors = {name.replace("._orig_mod.", "."): tensor for name, tensor in tensors.items()}
+    prefix = next((prefix for prefix in _WRAPPERS if any(name.startswith(prefix) for name in tensors)), None)
+    if prefix is None or _source_of(tensors):
+        return tensors
+    return _without_wrappers({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
+
+
+def _source_of(names: Iterable[str]) -> Source | None:
+    return next((s for s in SOURCES.values() if any(re.fullmatch(s.mark, name) for name in names)), None)
 
 
 def _class_names(content: dict) -> list[str] | None:

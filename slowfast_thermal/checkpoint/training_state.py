@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.distributed.checkpoint.stateful import Stateful
 
+from slowfast_thermal.checkpoint import checks
 from slowfast_thermal.checkpoint.files import read_file
 from slowfast_thermal.errors import InputError
 
@@ -31,9 +32,12 @@ class Progress:
 
 @dataclass
 class TrainingState:
-    """All that changes during training, and the names of the classes, which tell later what was learned.
+    """All that changes during training, and what it belongs to.
 
-    `memory` is what the network remembers of other clips, if anything.
+    Attributes:
+        classes: names, which tell later what was learned.
+        memory: what the network remembers of other clips, if anything.
+        epoch_iters: iterations of an epoch, where they are known.
     """
 
     model: nn.Module
@@ -42,6 +46,7 @@ class TrainingState:
     classes: list[str]
     progress: Progress = field(default_factory=Progress)
     memory: Stateful | None = None
+    epoch_iters: int | None = None
 
 
 # Begins the names of files that are being written. It must not hold "checkpoint", by which PySlowFast finds its own.
@@ -105,37 +110,48 @@ def read_checkpoint(path: Path) -> dict:
     return checkpoint
 
 
-def resume(path: Path, state: TrainingState) -> None:
+def resume(path: Path, state: TrainingState) -> dict:
     """Puts everything back as it was when `path` was written.
 
+    All of the file is looked at before any of it is used.
+
+    Returns:
+        What the file holds.
+
     Raises:
-        InputError: the checkpoint is of another network or another kind of run.
+        DamagedFileError: the file is not as it was written.
+        InputError: the checkpoint is of another network, other classes or another kind of run.
     """
     checkpoint = read_checkpoint(path)
-    load_weights(path, checkpoint["model_state"], state.model)
     try:
-        state.optimizer.load_state_dict(checkpoint["optimizer_state"])
-        _lay_out_as_parameters(state.optimizer)
-        state.scaler.load_state_dict(checkpoint["scaler_state"])
-        state.progress.epoch = checkpoint["epoch"] + 1
-        state.progress.iteration = checkpoint["iteration"]
-        state.progress.best_map = checkpoint["best_map"]
+        epoch, iteration, best_map = checks.check_progress(checkpoint, state.epoch_iters)
+        _check_classes(path, checkpoint, state.classes)
+        _check_weights(path, checkpoint["model_state"], state.model)
+        optimizer_state = checks.fit_optimizer(checks.mapping(checkpoint, "optimizer_state"), state.optimizer)
+        scaler_state = checks.check_scaler(checks.mapping(checkpoint, "scaler_state"))
         if state.memory:
-            state.memory.load_state_dict(checkpoint["memory_state"])
-    except (KeyError, ValueError) as error:
+            state.memory.load_state_dict(checks.mapping(checkpoint, "memory_state"))
+    except ValueError as error:
         raise InputError(
-            f"{path} cannot be resumed ({type(error).__name__}: {error}): set OUTPUT_DIR to another folder, or start "
-            "from its weights with TRAIN.CHECKPOINT_FILE_PATH."
+            f"{path} cannot be resumed, for {error}: set OUTPUT_DIR to another folder, or start from its weights with "
+            "TRAIN.CHECKPOINT_FILE_PATH."
         ) from None
+    unwrap(state.model).load_state_dict(checkpoint["model_state"])
+    state.optimizer.load_state_dict(optimizer_state)
+    # A run without a scale, as on another device, left none: this one begins anew.
+    if scaler_state:
+        state.scaler.load_state_dict(scaler_state)
+    state.progress.epoch, state.progress.iteration, state.progress.best_map = epoch, iteration, best_map
+    return checkpoint
 
 
-def _lay_out_as_parameters(optimizer: torch.optim.Optimizer) -> None:
-    """Orders in memory what an optimizer keeps as its parameters are, whatever SPEED.CHANNELS_LAST was before: a fused
-    one goes through both without looking at strides."""
-    for parameter, kept in optimizer.state.items():
-        for name, value in kept.items():
-            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
-                kept[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+def _check_classes(path: Path, checkpoint: dict, classes: list[str]) -> None:
+    learned = checks.names(checkpoint, "classes")
+    if learned != classes:
+        raise InputError(
+            f"{path} was trained for the classes {', '.join(learned)}, but the annotations list {', '.join(classes)}: set "
+            "OUTPUT_DIR to another folder, or start from its weights with TRAIN.CHECKPOINT_FILE_PATH."
+        )
 
 
 def load_weights(path: Path, tensors: dict[str, torch.Tensor], model: nn.Module) -> None:
@@ -144,11 +160,14 @@ def load_weights(path: Path, tensors: dict[str, torch.Tensor], model: nn.Module)
     Raises:
         InputError: names or shapes differ.
     """
-    try:
-        unwrap(model).load_state_dict(tensors)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+    _check_weights(path, tensors, model)
+    unwrap(model).load_state_dict(tensors)
+
+
+def _check_weights(path: Path, tensors: dict[str, torch.Tensor], model: nn.Module) -> None:
+    unfit = checks.unfit_weight(tensors, unwrap(model).state_dict())
+    if unfit:
         raise InputError(
-            f"{path} holds another network than the configuration describes ({reason[:200]}): use the "
-            "configuration it was trained with, or another OUTPUT_DIR."
-        ) from None
+            f"{path} holds another network than the configuration describes ({unfit}): use the configuration it was trained "
+            "with, or another OUTPUT_DIR."
+        )

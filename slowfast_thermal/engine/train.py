@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from slowfast_thermal import pyslowfast
+from slowfast_thermal.checkpoint.files import DamagedFileError
 from slowfast_thermal.checkpoint.pretrained import load_pretrained
 from slowfast_thermal.checkpoint.training_state import (
     Progress,
@@ -62,7 +63,7 @@ def train(cfg) -> None:
     loader = construct_train_loader(cfg, dataset, du.get_rank(), du.get_world_size())
     val_loader = prepare_evaluation(cfg, "val")
     loss_function = build_loss(cfg, torch.from_numpy(dataset.class_counts)).to(device)
-    state = _initial_state(cfg, device, dataset)
+    state = _initial_state(cfg, device, dataset, loader.sampler.epoch_iters)
     board = None
     if du.get_rank() == 0:
         remove_partial_files(pyslowfast.checkpoint_path(cfg.OUTPUT_DIR, 0).parent)
@@ -85,7 +86,7 @@ def train(cfg) -> None:
         board.close()
 
 
-def _initial_state(cfg, device: torch.device, dataset: Thermal) -> TrainingState:
+def _initial_state(cfg, device: torch.device, dataset: Thermal, epoch_iters: int) -> TrainingState:
     torch.manual_seed(cfg.RNG_SEED)
     model = pyslowfast.build_model(cfg, device)
     state = TrainingState(
@@ -96,15 +97,28 @@ def _initial_state(cfg, device: torch.device, dataset: Thermal) -> TrainingState
         classes=dataset.classes,
         progress=Progress(),
         memory=unwrap(model).new_memory(dataset.recordings, cfg.IA.PENALTY),
+        epoch_iters=epoch_iters,
     )
-    path = pyslowfast.last_checkpoint(cfg.OUTPUT_DIR) if cfg.TRAIN.AUTO_RESUME else None
-    if path:
-        resume(path, state)
+    paths = pyslowfast.run_checkpoints(cfg.OUTPUT_DIR) if cfg.TRAIN.AUTO_RESUME else []
+    if paths:
+        path = _resume_newest(paths, state)
         logger.info("Resumed from %s: epoch %d of %d is next.", path, state.progress.epoch + 1, cfg.SOLVER.MAX_EPOCH)
     elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
         load_pretrained(model, cfg, dataset.classes)
     _check_same_start(state.progress, device)
     return state
+
+
+def _resume_newest(paths: list[Path], state: TrainingState) -> Path:
+    """Resumes from the last of the checkpoints that is not damaged."""
+    for path in paths[:0:-1]:
+        try:
+            resume(path, state)
+            return path
+        except DamagedFileError as error:
+            logger.warning("%s is %s: the run goes on from the checkpoint before it.", path, error.fault)
+    resume(paths[0], state)
+    return paths[0]
 
 
 def _check_same_start(progress: Progress, device: torch.device) -> None:
@@ -179,6 +193,7 @@ def _train_epoch(
                 board.add_training(progress.epoch * epoch_iters + done, meter.loss.get_win_median(), rate)
         signal_name = stop.is_due()
         if signal_name:
+            _read_losses(steps, meter, progress, loader.dataset, device)
             progress.iteration = done
             path = _save_progress(state, cfg)
             raise Interrupted(
@@ -207,6 +222,8 @@ def _read_losses(
     steps: list[_Step], meter: pyslowfast.AVAMeter, progress: Progress, dataset: Thermal, device: torch.device
 ) -> None:
     """Takes the losses of all processes since the last call into the meter; here the loop waits for the device."""
+    if not steps:
+        return
     losses = torch.stack(gather_rows(torch.stack([step.loss for step in steps]), device), 1).tolist()
     indices = torch.stack(gather_rows(torch.stack([step.index for step in steps]), device), 1).tolist()
     for step, step_losses, step_indices in zip(steps, losses, indices):
@@ -231,7 +248,7 @@ def _validate(state: TrainingState, loader: DataLoader, board: TrainingBoard | N
     )
     if evaluation.mean_ap > state.progress.best_map:
         state.progress.best_map = evaluation.mean_ap
-        _save(state, pyslowfast.checkpoint_path(cfg.OUTPUT_DIR, epoch).with_name("model_best.pyth"), cfg)
+        _save(state, pyslowfast.checkpoint_path(cfg.OUTPUT_DIR, epoch).with_name(pyslowfast.BEST_CHECKPOINT), cfg)
     logger.info("epoch %d: mAP %.3f, best %.3f", epoch, evaluation.mean_ap, state.progress.best_map)
     if board:
         board.add_evaluation(epoch, evaluation, loader.dataset)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from slowfast_thermal.checkpoint import checks
 from slowfast_thermal.models.interaction import InteractionStructure
 
 
@@ -147,13 +148,30 @@ class FeatureBank:
         }
 
     def load_state_dict(self, state: dict) -> None:
-        """Remembers what `state_dict` gave, and nothing else; recordings that it lacks are forgotten."""
+        """Remembers what `state_dict` gave, and nothing else; recordings that it lacks are forgotten.
+
+        Raises:
+            ValueError: this is not what a memory of such features gave. Nothing has changed then.
+        """
+        recordings = checks.names(state, "recordings")
+        # Without keyframes it is a tensor of one dimension.
+        shape = (0,) if state.get("num_persons") == [] else (None, 2)
+        keyframes = checks.tensor(state, "keyframes", shape, floating=False).tolist()
+        counts = checks.numbers(state, "num_persons", len(keyframes))
+        losses = checks.numbers(state, "losses", len(keyframes))
+        losses = torch.tensor(losses, dtype=torch.float32, device=self._device)
+        (last_loss,) = checks.numbers({"last_loss": [state.get("last_loss")]}, "last_loss", 1)
+        if any(not isinstance(count, int) or count < 0 for count in counts):
+            raise ValueError("its 'num_persons' are no numbers of people")
+        features = checks.tensor(state, "features", (sum(counts), self._dim), floating=True)
+        if any(not 0 <= place < len(recordings) for place, _ in keyframes):
+            raise ValueError("its 'keyframes' are of recordings that it does not name")
+
         places = {name: place for place, name in enumerate(self._recordings)}
         self._seconds = {}
-        self._last_loss = torch.tensor(state["last_loss"], device=self._device)
-        features = state["features"].to(self._device).split(state["num_persons"])
-        losses = torch.tensor(state["losses"], device=self._device)
-        for (place, timestamp), rows, loss in zip(state["keyframes"].tolist(), features, losses):
-            name = state["recordings"][place]
+        self._last_loss = torch.tensor(float(last_loss), device=self._device)
+        rows_of_each = features.to(self._device, torch.float32).split(counts)
+        for (place, timestamp), rows, loss in zip(keyframes, rows_of_each, losses):
+            name = recordings[place]
             if name in places:
                 self._store(places[name], timestamp, _Keyframe(rows, loss))

@@ -1,12 +1,13 @@
 import collections
 import pickle
 import struct
+import zipfile
 
 import numpy as np
 import pytest
 import torch
 
-from slowfast_thermal.checkpoint.files import read_file
+from slowfast_thermal.checkpoint.files import DamagedFileError, read_file
 from slowfast_thermal.errors import InputError
 
 
@@ -127,4 +128,63 @@ def test_a_truncated_pytorch_file_is_named(tmp_path, zipped):
     torch.save({"model_state": {"x": torch.zeros(1000)}}, path, _use_new_zipfile_serialization=zipped)
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(InputError, match=r"model\.pyth is truncated or damaged"):
+        read_file(path)
+
+
+@pytest.mark.parametrize("name", ["checkpoint_epoch_00003.pyth", "model_best.pyth"])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half", b"noise", bytes(1000)])
+def test_a_damaged_file_of_a_training_names_the_one_before_it(tmp_path, name, content):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    path = folder / name
+    path.write_bytes(content)
+    with pytest.raises(DamagedFileError, match="there is no other checkpoint") as error:
+        read_file(path)
+    assert "download" not in str(error.value)
+    for before in ("checkpoint_epoch_00001.pyth", "checkpoint_epoch_00002.pyth"):
+        torch.save({}, folder / before)
+    with pytest.raises(DamagedFileError, match=r"use the one before it, checkpoint_epoch_00002\.pyth, or") as error:
+        read_file(path)
+    assert "download" not in str(error.value)
+
+
+def pickled(code, folder):
+    """A file of PyTorch whose pickle is `code`."""
+    path = folder / "model.pth"
+    torch.save({"x": torch.zeros(2)}, folder / "whole.pth")
+    with zipfile.ZipFile(folder / "whole.pth") as whole, zipfile.ZipFile(path, "w") as spoilt:
+        for record in whole.infolist():
+            spoilt.writestr(record, code if record.filename.endswith("data.pkl") else whole.read(record))
+    return path
+
+
+@pytest.mark.parametrize(
+    "code, name",
+    [
+        (b"cposix\nsystem\nX\x04\x00\x00\x00true\x85R.", r"posix\.system"),
+        (b"csubprocess\nPopen\nX\x04\x00\x00\x00true\x85R.", r"subprocess\.Popen"),
+        (b"cbuiltins\neval\nX\x01\x00\x00\x001\x85R.", "eval"),
+        (b"(X\x04\x00\x00\x00trueios\nsystem\n.", "an object of a class of its own"),
+        (b"ccollections\nOrderedDict\n)RX\x01\x00\x00\x001\x85R.", r"OrderedDict\(\)"),
+        (b"X\x01\x00\x00\x001X\x01\x00\x00\x001b.", "str"),
+    ],
+    ids=["system", "Popen", "eval", "INST", "call of an object", "BUILD"],
+)
+def test_code_in_pytorchs_pickle_is_refused_without_advice_to_run_it(tmp_path, code, name):
+    with pytest.raises(InputError, match=rf"holds '{name}', which is code .* nothing of it was run") as error:
+        read_file(pickled(code, tmp_path))
+    assert "weights_only" not in str(error.value) and str(error.value).count("\n") == 0
+
+
+@pytest.mark.parametrize("code", [b"", b"(", b"}X\xff\xff\x00\x00", b"\xff.", b"}h\x07.", b"]X\x01\x00\x00\x001s."])
+def test_a_spoilt_pickle_is_damaged_without_advice_to_run_it(tmp_path, code):
+    with pytest.raises(DamagedFileError) as error:
+        read_file(pickled(code, tmp_path))
+    assert "weights_only" not in str(error.value) and str(error.value).count("\n") == 0
+
+
+def test_a_torchscript_program_is_code(tmp_path):
+    path = tmp_path / "model.pth"
+    torch.jit.script(torch.nn.ReLU()).save(path)
+    with pytest.raises(InputError, match="holds 'a TorchScript program', which is code"):
         read_file(path)

@@ -314,7 +314,8 @@ def test_a_caffe2_pickle_loads_completely(tmp_path, location):
     assert all(torch.equal(own[name], theirs[name]) for name in names)
 
 
-def test_the_source_is_found_with_and_without_the_prefix_of_a_wrapper(tmp_path):
+def test_the_source_is_found_with_and_without_the_prefixes_of_wrappers(tmp_path):
+    prefixes = ("module.", "_orig_mod.", "model.", "network.", "module._orig_mod.", "model.network.module.")
     marks = {
         "pyslowfast": "s1.pathway0_stem.conv.weight",
         "alphaction": "backbone.slow.conv1.weight",
@@ -322,11 +323,13 @@ def test_the_source_is_found_with_and_without_the_prefix_of_a_wrapper(tmp_path):
         "mmaction2": "backbone.slow_path.conv1.conv.weight",
     }
     for source, mark in marks.items():
-        for prefix in ("", "module."):
-            torch.save({prefix + mark: torch.ones(2)}, tmp_path / "plain.pth")
-            weights = read_weights(tmp_path / "plain.pth")
-            assert weights.source.name == source
-            assert list(weights.tensors) == ["s1.pathway0_stem.conv.weight"]
+        compiled_part = mark.replace(".", "._orig_mod.", 1)
+        for name in (mark, compiled_part, *(f"{prefix}{mark}" for prefix in prefixes)):
+            for others in ({}, {"loss.weight": torch.ones(14)}):
+                torch.save({name: torch.ones(2), **others}, tmp_path / "plain.pth")
+                weights = read_weights(tmp_path / "plain.pth")
+                assert weights.source.name == source
+                assert "s1.pathway0_stem.conv.weight" in weights.tensors
 
 
 def test_a_source_that_is_insisted_on_must_be_the_files(tmp_path):

@@ -127,3 +127,31 @@ def test_recordings_are_found_again_by_name():
     store(bank, 1, 9_000, 2.0)
     other.load_state_dict(saved_and_loaded(bank))
     assert [around(other, place, 10_000) for place in range(3)] == [{}, {-1: [2.0]}, {}]
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("features", torch.zeros(2, 4)),
+        ("features", torch.zeros(9, 3)),
+        ("features", torch.zeros(2, 3, dtype=torch.int64)),
+        ("keyframes", torch.tensor([[5, 1000]])),
+        ("keyframes", torch.zeros(1, 3, dtype=torch.int64)),
+        ("num_persons", [-2]),
+        ("num_persons", [2.0]),
+        ("losses", []),
+        ("losses", [float("inf")]),
+        ("last_loss", "x"),
+        ("last_loss", None),
+        ("recordings", [1]),
+    ],
+)
+def test_what_is_no_memory_of_such_features_is_refused_and_changes_nothing(key, value):
+    bank = FeatureBank(["A", "B"], (1, 1), 2, 3)
+    bank.update(torch.tensor([[1, 1000], [1, 1000]]), torch.tensor([0, 0]), torch.ones(2, 3))
+    state = bank.state_dict()
+    with pytest.raises(ValueError, match=f"its '{key}' "):
+        bank.load_state_dict(state | {key: value})
+    with pytest.raises(ValueError, match=f"it has no '{key}'|'{key}' is \\[None\\]"):
+        bank.load_state_dict({other: kept for other, kept in state.items() if other != key})
+    torch.testing.assert_close(bank.state_dict()["features"], state["features"])
