@@ -11,7 +11,7 @@ from fvcore.common.config import CfgNode
 
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.config_files import read_with_bases
-from slowfast_thermal.config_values import checked, shortened
+from slowfast_thermal.config_values import NUM_BOX_FEATURES, checked, shortened
 from slowfast_thermal.errors import InputError
 
 # Characters of a key that can be meant.
@@ -57,6 +57,26 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     cfg.THERMAL.TEMPERATURE_RANGE = [10.0, 35.0]
     # Height and width in pixels to which the network resizes a clip.
     cfg.THERMAL.INPUT_SIZE = [256, 384]
+    # Seconds that a clip spans: its frames are those nearest to DATA.NUM_FRAMES * DATA.SAMPLING_RATE times at equal steps, and
+    # a step counts where else a frame does. 0: so many consecutive frames, whatever their times.
+    cfg.THERMAL.CLIP_SECONDS = 0.0
+    # The network's input channels: "temperature"; the temperature "less_median" of the frame, "less_background", which is the
+    # pixel's 20th percentile over 100 frames of the recording, or as a "difference" to DIFFERENCE_SECONDS earlier; and last, for
+    # PERSON_CROPS, a "box_mask". The temperature alone is repeated as DATA.INPUT_CHANNEL_NUM says; else DATA.MEAN and DATA.STD
+    # have a value a channel, in parts of TEMPERATURE_RANGE.
+    cfg.THERMAL.CHANNELS = ["temperature"]
+    # Seconds between the two frames of a "difference"; the earlier one is the frame nearest to that time.
+    cfg.THERMAL.DIFFERENCE_SECONDS = 0.5
+    # Numbers that join a person's pooled feature: "none", the box's "size", or "size_and_place".
+    cfg.THERMAL.BOX_FEATURES = "none"
+    # Show the network a window around each person (and object) in place of the whole frame and RoIAlign. The window has the
+    # box's centre and the shape of INPUT_SIZE, to which it is scaled.
+    cfg.THERMAL.PERSON_CROPS = CfgNode()
+    cfg.THERMAL.PERSON_CROPS.ENABLE = False
+    # What SIZE counts: "pixel", the window's height in sensor pixels; "box", by how much the smallest window grows that holds
+    # the box.
+    cfg.THERMAL.PERSON_CROPS.UNIT = "pixel"
+    cfg.THERMAL.PERSON_CROPS.SIZE = 24.0
     # Memory in GiB for decoded recordings, shared by the workers of a loader; 0 reads every clip from its file.
     cfg.THERMAL.CACHE_GIB = 4.0
     # How loader workers start: "fork", "spawn", or "" for Python's own choice.
@@ -69,6 +89,9 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     # A class with n training boxes weighs n to the power of minus this in softmax losses, 0 weighs all
     # classes the same. The mean weight over the training boxes is 1.
     cfg.THERMAL.CLASS_WEIGHT_POWER = 0.5
+    # In training a keyframe whose rarest class has n boxes comes n to the power of minus this times as often as one with a
+    # single box: at 0.5 classes come by the square roots of their counts. 0: every keyframe once a pass.
+    cfg.THERMAL.CLASS_SAMPLING_POWER = 0.0
     # Exponent of the focal loss (Lin et al., arXiv:1708.02002), for MODEL.LOSS_FUNC focal.
     cfg.THERMAL.FOCAL_GAMMA = 2.0
     # Bootstrap samples of the keyframes for the interval of the mAP.
@@ -91,6 +114,13 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     cfg.THERMAL.AUG.TEMPERATURE_OFFSET = 1.0
     # Largest relative change of a clip's contrast around its mean temperature, either way.
     cfg.THERMAL.AUG.TEMPERATURE_GAIN = 0.1
+    # For PERSON_CROPS: the largest angle in degrees by which the windows of a clip are turned, either way; 180 where the sensor
+    # looks down and every direction is alike.
+    cfg.THERMAL.AUG.ROTATION = 0.0
+    # For PERSON_CROPS: by how much the windows grow or shrink at most, as a fraction.
+    cfg.THERMAL.AUG.SCALE = 0.0
+    # For PERSON_CROPS: by how much the windows are moved at most in each direction, as a fraction of their size.
+    cfg.THERMAL.AUG.SHIFT = 0.0
 
 
 def _add_interaction_node(cfg: CfgNode) -> None:
@@ -267,18 +297,38 @@ def _check_network(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None]
         "RESNET.NUM_BLOCK_TEMP_KERNEL",
         f"with RESNET.DEPTH {cfg.RESNET.DEPTH} the stages have {', '.join(map(str, depths))} blocks, so give no more",
     )
+    _check_inputs(cfg, refuse_unless)
     channels = cfg.DATA.INPUT_CHANNEL_NUM[0]
     refuse_unless(
         len(cfg.DATA.MEAN) == len(cfg.DATA.STD) == channels,
         "DATA.STD",
         f"give DATA.MEAN and DATA.STD a value for each of the {channels} channels",
     )
-    pooled = (width + width // beta) * 32
+    pooled = (width + width // beta) * 32 + NUM_BOX_FEATURES[cfg.THERMAL.BOX_FEATURES]
     refuse_unless(
         not cfg.IA.ENABLE or cfg.IA.FUSION == "concat" or cfg.IA.DIM_OUT == pooled,
         "IA.DIM_OUT",
         f"a pooled feature has {pooled} channels, so give {pooled}, or set IA.FUSION concat",
     )
+
+
+def _check_inputs(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None]) -> None:
+    node, crops = cfg.THERMAL, cfg.THERMAL.PERSON_CROPS.ENABLE
+    refuse_unless(
+        crops or "box_mask" not in node.CHANNELS,
+        "THERMAL.CHANNELS",
+        "a box_mask belongs to a person's crop, so set THERMAL.PERSON_CROPS.ENABLE True, or leave it out",
+    )
+    count = len(node.CHANNELS)
+    refuse_unless(
+        cfg.DATA.INPUT_CHANNEL_NUM in ([[1, 1], [3, 3]] if count == 1 else [[count, count]]),
+        "DATA.INPUT_CHANNEL_NUM",
+        f"THERMAL.CHANNELS names {count}, so give " + (f"[{count}, {count}]" if count > 1 else "[3, 3] or [1, 1]"),
+    )
+    for key in ("ROTATION", "SCALE", "SHIFT"):
+        refuse_unless(
+            crops or not node.AUG[key], f"THERMAL.AUG.{key}", "set THERMAL.PERSON_CROPS.ENABLE True, or give 0"
+        )
 
 
 def _check_solver(node: CfgNode, refuse_unless: Callable[[bool, str, str], None]) -> None:

@@ -13,6 +13,12 @@ from typing import NamedTuple
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.errors import InputError
 
+CHANNELS = ("temperature", "less_median", "less_background", "difference", "box_mask")
+"""What THERMAL.CHANNELS may name."""
+
+NUM_BOX_FEATURES = {"none": 0, "size": 2, "size_and_place": 4}
+"""Channels that each value of THERMAL.BOX_FEATURES adds to a pooled feature."""
+
 # A whole number that every library takes, whatever it counts.
 _LARGEST = 2**31 - 1
 # What any sensor gives and any filling stands for, degrees Celsius either way.
@@ -97,7 +103,10 @@ _RULES = {
     "BN.EPSILON": above_0(1),
     "BN.MOMENTUM": number(0, 1),
     "BN.WEIGHT_DECAY": number(0),
-    "DATA.INPUT_CHANNEL_NUM": Rule(lambda v: v in ([1, 1], [3, 3]), "[3, 3], or [1, 1] for a single channel"),
+    "DATA.INPUT_CHANNEL_NUM": Rule(
+        lambda v: v in [[n, n] for n in range(1, len(CHANNELS) + 1)],
+        "[3, 3], or [1, 1] for a single channel, or for several of THERMAL.CHANNELS their number twice",
+    ),
     "DATA.MEAN": several(number(), "a number for each channel"),
     "DATA.NUM_FRAMES": whole(1, 4096),
     "DATA.SAMPLING_RATE": whole(1, 4096),
@@ -140,7 +149,7 @@ _RULES = {
     "NUM_GPUS": whole(0),
     "NUM_SHARDS": whole(1),
     "OUTPUT_DIR": _NAME,
-    "RESNET.DEPTH": choice(50, 101, 152),
+    "RESNET.DEPTH": choice(14, 26, 50, 101, 152),
     "RESNET.NUM_BLOCK_TEMP_KERNEL": _each_stage(whole(0), "the number of blocks with temporal kernels"),
     "RESNET.NUM_GROUPS": whole(1, 1024),
     "RESNET.SPATIAL_DILATIONS": _each_stage(whole(1, 64), "the dilation"),
@@ -178,16 +187,30 @@ _RULES = {
     "TEST.BATCH_SIZE": whole(1),
     "THERMAL.AUG.BOX_JITTER": number(0, 1),
     "THERMAL.AUG.CROP": below_1(),
+    "THERMAL.AUG.ROTATION": number(0, 180),
+    "THERMAL.AUG.SCALE": number(0, 10),
+    "THERMAL.AUG.SHIFT": number(0, 10),
     "THERMAL.AUG.TEMPERATURE_GAIN": number(0, 1),
     "THERMAL.AUG.TEMPERATURE_OFFSET": number(0, _HOTTEST),
     "THERMAL.AUG.TEMPORAL_SHIFT": whole(0),
     "THERMAL.BOOTSTRAP_SAMPLES": whole(0, 1_000_000),
+    "THERMAL.BOX_FEATURES": choice(*NUM_BOX_FEATURES),
     "THERMAL.CACHE_GIB": number(0, 1e6),
+    "THERMAL.CHANNELS": several(
+        choice(*CHANNELS),
+        f"one or more of {', '.join(CHANNELS)}, each once, box_mask after others",
+        test=lambda v: len(set(v)) == len(v) and "box_mask" not in v[:-1] and v != ["box_mask"],
+    ),
+    "THERMAL.CLASS_SAMPLING_POWER": number(0, 10),
     "THERMAL.CLASS_WEIGHT_POWER": number(0, 10),
+    "THERMAL.CLIP_SECONDS": number(0, 3600),
+    "THERMAL.DIFFERENCE_SECONDS": above_0(3600),
     "THERMAL.FILL_TEMPERATURE": _TEMPERATURE,
     "THERMAL.FOCAL_GAMMA": number(0, 100),
     "THERMAL.FRAMES_DIR": _NAME,
     "THERMAL.INPUT_SIZE": several(whole(32, 8192), "height and width in pixels, at least 32 each and at most 8192", 2),
+    "THERMAL.PERSON_CROPS.SIZE": above_0(1e4),
+    "THERMAL.PERSON_CROPS.UNIT": choice("pixel", "box"),
     "THERMAL.TEMPERATURE_RANGE": _TEMPERATURES,
     "THERMAL.TEST_ANNOTATIONS": _NAMES,
     "THERMAL.TEST_BOX_ENLARGE": several(number(0, 100), "two fractions from 0 to 100, for the width and the height", 2),

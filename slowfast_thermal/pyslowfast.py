@@ -105,7 +105,9 @@ LR_POLICIES = tuple(name.removeprefix("lr_func_") for name in vars(_lr_policy) i
 OPTIMIZERS = ("sgd", "adam", "adamw", "mt_adamw") if _IS_CHECKOUT else ("sgd", "adam")
 """What SOLVER.LR_POLICY and SOLVER.OPTIMIZING_METHOD may name."""
 
-# Neither version lists the depth of ResNet-152.
+# Blocks of the stages of depths that neither version lists.
+_builder._MODEL_STAGE_DEPTH.setdefault(14, (1, 1, 1, 1))
+_builder._MODEL_STAGE_DEPTH.setdefault(26, (2, 2, 2, 2))
 _builder._MODEL_STAGE_DEPTH.setdefault(152, (3, 8, 36, 3))
 
 if _IS_CHECKOUT:

@@ -13,7 +13,7 @@ DATA = ["DATA.PATH_TO_DATA_DIR", "somewhere", "NUM_GPUS", "0"]
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("[!BF]*.yaml")), ids=lambda path: path.stem)
 def test_every_configuration_loads(path):
     cfg = load_config(str(path), DATA)
-    assert cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE == 64
+    assert cfg.THERMAL.CLIP_SECONDS == 4 or cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE == 64
     assert cfg.MODEL.MODEL_NAME == "ThermalSlowFast"
 
 
@@ -47,7 +47,7 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
         (["NUM_GPUS", str(torch.cuda.device_count() + 1)], r"NUM_GPUS is \d+: this machine has \d+ usable GPUs; set"),
         (["THERMAL.TEMPERATURE_RANGE", "[35.0,10.0]"], r"TEMPERATURE_RANGE is \[35\.0, 10\.0\]: give two temperatures"),
         (["MODEL.LOSS_FUNC", "hinge"], r"MODEL\.LOSS_FUNC is 'hinge': give cross_entropy, focal or bce"),
-        (["RESNET.DEPTH", "34"], r"RESNET\.DEPTH is 34: give 50, 101 or 152"),
+        (["RESNET.DEPTH", "34"], r"RESNET\.DEPTH is 34: give 14, 26, 50, 101 or 152"),
         (["SLOWFAST.ALPHA", "5"], r"SLOWFAST\.ALPHA is 5: give a divisor of DATA\.NUM_FRAMES \(32\)"),
         (["TRAIN.BATCH_SIZE", "0"], r"TRAIN\.BATCH_SIZE is 0: give a whole number from 1 on"),
         (["NUM_SHARDS", "2", "SHARD_ID", "2"], r"SHARD_ID is 2: give the number of this machine, from 0 to 1"),
@@ -96,6 +96,26 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
         (["MODEL.NUM_CLASSES", "1"], r"MODEL\.LOSS_FUNC is 'cross_entropy': with a single class .*LOSS_FUNC bce"),
         (["MODEL.NUM_CLASSES", "1", "MODEL.LOSS_FUNC", "focal"], r"MODEL\.LOSS_FUNC is 'focal': with a single class"),
         (["x" * 10_000, "1"], r"sets the key 'x+\.\.\.x+', which does not exist"),
+        (
+            ["THERMAL.CHANNELS", "['less_mean']"],
+            r"CHANNELS is \['less_mean'\]: give one or more of temperature, less_median",
+        ),
+        (
+            ["THERMAL.CHANNELS", "['box_mask']"],
+            r"CHANNELS is \['box_mask'\]: give one or more of temperature, less_median",
+        ),
+        (
+            ["THERMAL.CHANNELS", "['temperature','box_mask']"],
+            r"CHANNELS is \['temperature', 'box_mask'\]: a box_mask belongs to a person's crop",
+        ),
+        (
+            ["THERMAL.CHANNELS", "['temperature','difference']"],
+            r"INPUT_CHANNEL_NUM is \[3, 3\]: .* names 2, so give \[2, 2\]",
+        ),
+        (["THERMAL.AUG.ROTATION", "90"], r"AUG\.ROTATION is 90\.0: set THERMAL\.PERSON_CROPS\.ENABLE True, or give 0"),
+        (["THERMAL.PERSON_CROPS.UNIT", "metre"], r"PERSON_CROPS\.UNIT is 'metre': give pixel or box"),
+        (["THERMAL.PERSON_CROPS.SIZE", "0"], r"PERSON_CROPS\.SIZE is 0: give a number above 0"),
+        (["THERMAL.BOX_FEATURES", "area"], r"BOX_FEATURES is 'area': give none, size or size_and_place"),
         (["DATA.PATH_TO_DATA_DIR", ""], r"DATA\.PATH_TO_DATA_DIR is not set"),
     ],
 )

@@ -24,6 +24,9 @@ class Augmentation:
     crop: float
     temperature_offset: float
     temperature_gain: float
+    rotation: float
+    scale: float
+    shift: float
 
     @classmethod
     def from_config(cls, node) -> "Augmentation":
@@ -33,6 +36,12 @@ class Augmentation:
         """Shift of the whole clip and start of the slow pathway in its first stride, in frames."""
         shift = rng.integers(-self.temporal_shift, self.temporal_shift + 1)
         return int(shift), int(rng.integers(slow_stride)) if self.slow_jitter else 0
+
+    def sample_view(self, rng: np.random.Generator) -> np.ndarray:
+        """(4,) float32, what `PersonCrops` does to the windows of a clip: angle in radians, factor, shift right and down."""
+        angle = np.deg2rad(rng.uniform(-self.rotation, self.rotation))
+        factor = (1 + self.scale) ** rng.uniform(-1, 1)
+        return np.array([angle, factor, *rng.uniform(-self.shift, self.shift, 2)], np.float32)
 
     def __call__(
         self,

@@ -25,10 +25,22 @@ class StreamSampler(Sampler):
         epoch_iters: batches of an epoch.
         seed: of the order.
         rank, world_size: this process, and how many there are.
+        weights: (num_samples,) how often each sample comes, relative to the others; None: each comes once a pass. In a pass
+            over n samples one with a share p of the weight comes n p times, rounded up or down.
     """
 
-    def __init__(self, num_samples: int, batch_size: int, epoch_iters: int, seed: int, rank: int, world_size: int):
+    def __init__(
+        self,
+        num_samples: int,
+        batch_size: int,
+        epoch_iters: int,
+        seed: int,
+        rank: int,
+        world_size: int,
+        weights: np.ndarray | None = None,
+    ):
         self._num_samples = num_samples
+        self._weights = weights
         self._batch_size = batch_size
         self.epoch_iters = epoch_iters
         self._seed = seed
@@ -51,15 +63,27 @@ class StreamSampler(Sampler):
             for position in range(start, start + self._local_size):
                 number, offset = divmod(position, self._num_samples)
                 if number != order_of_pass:
-                    rng = np.random.default_rng((self._seed, number, 0))
-                    order, order_of_pass = rng.permutation(self._num_samples).tolist(), number
+                    order, order_of_pass = self._order(number), number
                 yield order[offset], position
+
+    def _order(self, number: int) -> list[int]:
+        """The samples of a pass."""
+        rng = np.random.default_rng((self._seed, number, 0))
+        order = rng.permutation(self._num_samples)
+        if self._weights is not None:
+            # Systematic sampling: equal steps from a random start over the samples, each as long as its weight.
+            ends = self._weights[order].cumsum()
+            steps = (np.arange(self._num_samples) + rng.random()) / self._num_samples
+            order = rng.permutation(order[np.searchsorted(ends / ends[-1], steps, side="right")])
+        return order.tolist()
 
 
 def construct_train_loader(cfg, dataset: Thermal, rank: int, world_size: int) -> DataLoader:
     """The loader of the training set; `loader.sampler.set_position` says where the next epoch starts."""
     epoch_iters = cfg.SOLVER.EPOCH_ITERS or len(dataset) // cfg.TRAIN.BATCH_SIZE
-    sampler = StreamSampler(len(dataset), cfg.TRAIN.BATCH_SIZE, epoch_iters, cfg.RNG_SEED, rank, world_size)
+    power = cfg.THERMAL.CLASS_SAMPLING_POWER
+    weights = dataset.sample_weights(power) if power else None
+    sampler = StreamSampler(len(dataset), cfg.TRAIN.BATCH_SIZE, epoch_iters, cfg.RNG_SEED, rank, world_size, weights)
     return _construct(cfg, dataset, sampler, cfg.TRAIN.BATCH_SIZE // world_size)
 
 

@@ -13,6 +13,8 @@ import torch
 
 from slowfast_thermal.datasets.annotations import Keyframe, count_boxes, load_annotations, load_detections
 from slowfast_thermal.datasets.augmentation import Augmentation
+from slowfast_thermal.datasets.channels import planes
+from slowfast_thermal.datasets.clips import ClipFrames, background, check_order, nearest_frames
 from slowfast_thermal.datasets.recording_cache import RecordingCache
 from slowfast_thermal.datasets.recordings import Recording, check_folder, frame_faults, size_faults
 from slowfast_thermal.errors import InputError
@@ -83,9 +85,11 @@ class Thermal(torch.utils.data.Dataset):
             )
         self._seed = cfg.RNG_SEED
         self._batch_size = cfg.TRAIN.BATCH_SIZE
-        self._rate = cfg.DATA.SAMPLING_RATE
-        self._length = cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE
-        self._slow_stride = cfg.SLOWFAST.ALPHA * cfg.DATA.SAMPLING_RATE
+        self._clip_frames = ClipFrames.from_config(cfg)
+        self._planes = planes(node.CHANNELS)
+        self._difference = 1000 * node.DIFFERENCE_SECONDS
+        self._backgrounds: dict[str, torch.Tensor] = {}
+        self._person_crops = node.PERSON_CROPS.ENABLE
         self._window = tuple(node.TEMPERATURE_RANGE)
         self._input_size = tuple(node.INPUT_SIZE)
         self._max_objects = cfg.IA.MAX_OBJECTS
@@ -106,6 +110,9 @@ class Thermal(torch.utils.data.Dataset):
         }
         for fault in chain(size_faults(recordings.values()), frame_faults(self.keyframes, recordings)):
             raise fault
+        if node.CLIP_SECONDS or "difference" in node.CHANNELS:
+            for recording in recordings.values():
+                check_order(recording)
         max_bytes = int(node.CACHE_GIB * 2**30 / max(num_workers(cfg), 1))
         self._cache = RecordingCache(list(recordings.values()), max_bytes, self._device)
 
@@ -119,6 +126,11 @@ class Thermal(torch.utils.data.Dataset):
     def sample(self, index: int) -> tuple[Keyframe, np.ndarray, np.ndarray]:
         """The keyframe of sample `index`, (R, 4) the boxes of its people, annotated or detected, and (R, C) their labels."""
         return self._samples[index]
+
+    def sample_weights(self, power: float) -> np.ndarray:
+        """(len(self),) float64: n ** -power where n is the number of boxes of the sample's rarest class."""
+        rarest = [self.class_counts[labels.any(0)].min() for _, _, labels in self._samples]
+        return np.array(rarest, np.float64) ** -power
 
     def temperatures(self, recording: str, indices: np.ndarray) -> np.ndarray:
         """(K, H, W) float32 degrees Celsius of a recording's frames at `indices` (K,); beyond its ends these repeat."""
@@ -137,37 +149,61 @@ class Thermal(torch.utils.data.Dataset):
 
         Returns:
             PySlowFast's tuple of
-            inputs: [slow, fast] float32 tensors (1, T, H, W), for a crop that the batch shares with the pixels of
-            the crop, temperatures scaled to [0, 1], on the CPU, or on the run's device for SPEED.RECORDINGS_ON_DEVICE;
+            inputs: [slow, fast] float32 tensors (S, T, H, W), for a crop that the batch shares with the pixels of
+            the crop, of the S planes that THERMAL.CHANNELS needs (see `channels.planes`; one, the temperature, by default),
+            temperatures scaled to [0, 1], on the CPU, or on the run's device for SPEED.RECORDINGS_ON_DEVICE;
             labels: (R, C) float32, 1 for a person's actions;
             index: of the sample;
-            extra: "boxes" (R, 4) in pixels of the network's input, "ori_boxes" (R, 4) divided by the image
-            size, both x1, y1, x2, y2; "metadata" R times [place of the recording, timestamp in ms];
-            "objects" (IA.MAX_OBJECTS, 4) like "boxes", zero rows for no object (see `object_boxes`).
+            extra: "boxes" (R, 4) in pixels of the network's input, or of the clip for THERMAL.PERSON_CROPS, "ori_boxes"
+            (R, 4) divided by the image size, both x1, y1, x2, y2; "metadata" R times [place of the recording, timestamp in
+            ms]; "objects" (IA.MAX_OBJECTS, 4) like "boxes", zero rows for no object (see `object_boxes`); for the training
+            of person crops "view" (4,), by which `PersonCrops` changes the windows of the clip.
         """
         index, place = key if isinstance(key, tuple) else (key, None)
         keyframe, ori_boxes, labels = self._samples[index]
         boxes, objects, shift, slow_start = ori_boxes, keyframe.objects, 0, 0
         if self._augmentation:
             rng, batch_rng = self._generators(place)
-            shift, slow_start = self._augmentation.sample_times(rng, self._slow_stride)
+            shift, slow_start = self._augmentation.sample_times(rng, self._clip_frames.slow_stride)
 
-        start = keyframe.frame_index - self._length // 2 + shift
-        slow = np.arange(start + slow_start, start + self._length, self._slow_stride)
-        fast = np.arange(start, start + self._length, self._rate)
-        frames = self._cache[keyframe.recording].read(np.concatenate([slow, fast]))
+        times = self._cache[keyframe.recording].timestamps
+        slow, fast = self._clip_frames(times, keyframe.frame_index, shift, slow_start)
+        frames = self._read(keyframe.recording, np.concatenate([slow, fast]))
         if self._augmentation:
             frames, boxes, objects = self._augmentation(frames, boxes, objects, rng, batch_rng)
 
         low, high = self._window
-        clip = frames.to(self._device).sub(low).mul_(1 / (high - low)).clamp_(0, 1)[None]
+        frames = frames.to(self._device).sub(low).mul_(1 / (high - low)).clamp_(0, 1)
+        clip = self._arrange(frames, len(slow) + len(fast))
+        size = frames.shape[1:] if self._person_crops else self._input_size
         extra = {
-            "boxes": self._to_input_pixels(boxes, self._enlarge),
+            "boxes": _to_pixels(boxes, size, self._enlarge),
             "ori_boxes": ori_boxes,
             "metadata": [[self._place[keyframe.recording], keyframe.timestamp]] * len(boxes),
-            "objects": self._pad_objects(objects),
+            "objects": self._pad_objects(objects, size),
         }
+        if self._augmentation and self._person_crops:
+            extra["view"] = self._augmentation.sample_view(rng)
         return pack_sample([clip[:, : len(slow)], clip[:, len(slow) :]], labels, index, extra)
+
+    def _read(self, name: str, indices: np.ndarray) -> torch.Tensor:
+        """The K frames at `indices`, then K a moment earlier and one of the background as far as the channels need them."""
+        recording = self._cache[name]
+        wanted = [indices]
+        if "earlier" in self._planes:
+            wanted.append(nearest_frames(recording.timestamps, recording.timestamps[indices] - self._difference))
+        frames = recording.read(np.concatenate(wanted))
+        if "background" not in self._planes:
+            return frames
+        if name not in self._backgrounds:
+            self._backgrounds[name] = background(recording)
+        return torch.cat([frames, self._backgrounds[name][None]])
+
+    def _arrange(self, frames: torch.Tensor, count: int) -> torch.Tensor:
+        """What `_read` gave for `count` frames, as planes (S, K, H, W)."""
+        if len(self._planes) == 1:
+            return frames[None]
+        return torch.stack([plane.expand(count, -1, -1) for plane in frames.split(count)])
 
     def _generators(self, place: int | None) -> tuple[np.random.Generator, np.random.Generator | None]:
         """The generators of a clip's augmentation and of its batch's, from its place in the stream; else a random one."""
@@ -176,20 +212,21 @@ class Thermal(torch.utils.data.Dataset):
         batch = place // self._batch_size
         return np.random.default_rng((self._seed, place)), np.random.default_rng((self._seed, batch, 1))
 
-    def _pad_objects(self, objects: np.ndarray) -> np.ndarray:
-        """The best of (Q, 4) relative boxes as (IA.MAX_OBJECTS, 4) in pixels of the network's input."""
+    def _pad_objects(self, objects: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """The best of (Q, 4) relative boxes as (IA.MAX_OBJECTS, 4) in pixels of an image of this size."""
         padded = np.zeros((self._max_objects, 4), np.float32)
         best = objects[: self._max_objects]
-        padded[: len(best)] = self._to_input_pixels(best, np.zeros(2, np.float32))
+        padded[: len(best)] = _to_pixels(best, size, np.zeros(2, np.float32))
         return padded
 
-    def _to_input_pixels(self, boxes: np.ndarray, enlarge: np.ndarray) -> np.ndarray:
-        """(R, 4) relative boxes, enlarged by fractions of width and height, in pixels of the network's input."""
-        if enlarge.any():
-            margin = (boxes[:, 2:] - boxes[:, :2]) * enlarge / 2
-            boxes = np.clip(np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1), 0, 1)
-        height, width = self._input_size
-        return boxes * np.array([width, height, width, height], np.float32)
+
+def _to_pixels(boxes: np.ndarray, size: tuple[int, int], enlarge: np.ndarray) -> np.ndarray:
+    """(R, 4) relative boxes, enlarged by fractions of width and height, in pixels of an image of this height and width."""
+    if enlarge.any():
+        margin = (boxes[:, 2:] - boxes[:, :2]) * enlarge / 2
+        boxes = np.clip(np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1), 0, 1)
+    height, width = size
+    return boxes * np.array([width, height, width, height], np.float32)
 
 
 def num_workers(cfg) -> int:

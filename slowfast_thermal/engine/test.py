@@ -96,7 +96,7 @@ def _score_interactions(network: ThermalSlowFast, batches: Iterator, dataset: Th
     for inputs, _, index, extra in batches:
         (inputs,) = to_device(inputs, device=device)
         with autocast(cfg, device):
-            pooled = network.head.pool(network.features(inputs), extra["boxes"], object_boxes(extra["objects"]))
+            pooled = network.pool(inputs, extra["boxes"], object_boxes(extra["objects"]))
         pooled_batches.append((pooled, extra["boxes"][:, 0].long(), index, extra["metadata"], extra["ori_boxes"]))
 
     memory = network.new_memory(dataset.recordings)

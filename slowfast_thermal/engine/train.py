@@ -160,6 +160,8 @@ def _train_epoch(
         _seed_step(cfg, progress.epoch * epoch_iters + progress.iteration)
 
         others = _others(state, extra) if cfg.IA.ENABLE else {}
+        if "view" in extra:
+            others["views"] = extra["view"]
         with autocast(cfg, device):
             result = state.model(inputs, extra["boxes"], **others)
         logits, pooled = result if cfg.IA.ENABLE else (result, None)

@@ -7,7 +7,8 @@ from torch.utils.checkpoint import checkpoint
 from slowfast_thermal.models.feature_bank import FeatureBank
 from slowfast_thermal.models.folding import fold_channels, fold_norms
 from slowfast_thermal.models.input_layer import ThermalInput
-from slowfast_thermal.models.roi_head import IARoIHead
+from slowfast_thermal.models.person_crops import PersonCrops
+from slowfast_thermal.models.roi_head import IARoIHead, Pooled, describe_boxes
 from slowfast_thermal.pyslowfast import MODEL_REGISTRY, SlowFast
 
 
@@ -71,12 +72,18 @@ class ThermalSlowFast(SlowFast):
         mean, std = cfg.DATA.MEAN, cfg.DATA.STD
         if cfg.SPEED.FOLD_NORM:
             fold_norms(self)
-        if cfg.SPEED.FOLD_CHANNELS and len(set(mean)) == len(set(std)) == 1:
+        if cfg.SPEED.FOLD_CHANNELS and len(cfg.THERMAL.CHANNELS) == 1 and len(set(mean)) == len(set(std)) == 1:
             mean, std = mean[:1], std[:1]
             fold_channels(self.s1.pathway0_stem)
             fold_channels(self.s1.pathway1_stem)
-        self.input_layer = ThermalInput(cfg.THERMAL.INPUT_SIZE, mean, std, cfg.SPEED.CHANNELS_LAST)
-        if cfg.IA.ENABLE:
+        node = cfg.THERMAL
+        prepare = node.INPUT_SIZE, mean, std, cfg.SPEED.CHANNELS_LAST, node.CHANNELS
+        if node.PERSON_CROPS.ENABLE:
+            self.input_layer = PersonCrops(*prepare, node.PERSON_CROPS.UNIT, node.PERSON_CROPS.SIZE)
+        else:
+            self.input_layer = ThermalInput(*prepare)
+        self._box_features = node.BOX_FEATURES
+        if cfg.IA.ENABLE or node.PERSON_CROPS.ENABLE or node.BOX_FEATURES != "none":
             self.head = IARoIHead.from_config(cfg)
         self.head.act = ScoresInEvaluation(multi_label=cfg.MODEL.LOSS_FUNC == "bce")
         self._checkpoints = cfg.SPEED.ACTIVATION_CHECKPOINTS
@@ -91,11 +98,14 @@ class ThermalSlowFast(SlowFast):
         return FeatureBank.for_structure(self.head.structure, recordings, penalty)
 
     def features(self, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Slow and fast features (N, C, T, H/16, W/16) in float32 of the pathways that `forward` takes.
+        """Slow and fast features (N, C, T, H/16, W/16) in float32 of the whole frames of the pathways that `forward` takes.
 
         Box coordinates in the backbone's bfloat16 would be off by pixels, so no head pools in it.
         """
-        x = self.input_layer(inputs)
+        return self._backbone(self.input_layer(inputs))
+
+    def _backbone(self, x: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Features in float32 of pathways as the input layer gives them."""
         # PySlowFast pools after s2_fuse, but for SlowFast over one pixel, which copies: that is left out.
         stages = (self.s1, self.s1_fuse, self.s2, self.s2_fuse, self.s3, self.s3_fuse, self.s4, self.s4_fuse, self.s5)
         for stage in stages:
@@ -109,19 +119,60 @@ class ThermalSlowFast(SlowFast):
         # A stage replaces the entries of the list that it is given.
         return checkpoint(lambda *x: stage(list(x)), *pathways, use_reentrant=False)
 
-    def forward(self, inputs: list[torch.Tensor], bboxes: torch.Tensor, **others: object) -> torch.Tensor:
+    def pool(
+        self,
+        inputs: list[torch.Tensor],
+        bboxes: torch.Tensor,
+        objects: torch.Tensor | None = None,
+        views: torch.Tensor | None = None,
+    ) -> Pooled:
+        """The people and objects of N clips for `head.classify`; for a head that is an IARoIHead.
+
+        Args:
+            inputs, bboxes: as of `forward`.
+            objects: (Q, 5), like `bboxes`; None: there are none.
+            views: (N, 4) of PersonCrops, on the device of `bboxes`; None: none is changed.
+        """
+        objects = self.head.used_objects(bboxes, objects)
+        size = self.input_layer.size
+        if isinstance(self.input_layer, PersonCrops):
+            size = inputs[0].shape[-2:]
+            crops = self.input_layer(inputs, torch.cat([bboxes, objects]), views)
+            pooled = self.head.pool_crops(self._backbone(crops), bboxes, objects, len(inputs[0]))
+        else:
+            pooled = self.head.pool(self.features(inputs), bboxes, objects)
+        if self._box_features == "none":
+            return pooled
+        boxes = describe_boxes(torch.cat([bboxes, objects]), size, self._box_features, views)
+        persons, others = boxes.to(pooled.persons.device, non_blocking=True).split([len(bboxes), len(objects)])
+        return pooled._replace(
+            persons=torch.cat([pooled.persons, persons], 1), objects=torch.cat([pooled.objects, others], 1)
+        )
+
+    def forward(
+        self,
+        inputs: list[torch.Tensor],
+        bboxes: torch.Tensor,
+        objects: torch.Tensor | None = None,
+        memory: torch.Tensor | None = None,
+        views: torch.Tensor | None = None,
+        return_pooled: bool = False,
+    ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         """Classifies the people of N clips.
 
         Args:
-            inputs: slow and fast pathway, each (N, 1, T, h, w) float32 in [0, 1].
+            inputs: slow and fast pathway, each (N, S, T, h, w) float32 in [0, 1].
             bboxes: (R, 5) float32, the clip's place in the batch and x1, y1, x2, y2 in pixels of the
-                network's input, on any device.
-            others: `objects`, `memory` and `return_pooled` of IARoIHead.
+                network's input, or of the clip for person crops; on any device.
+            objects, memory, return_pooled: as of IARoIHead.
+            views: (N, 4) of PersonCrops, on the device of `bboxes`.
 
         Returns:
-            (R, C): logits in training mode, probabilities in evaluation mode.
+            (R, C): logits in training mode, probabilities in evaluation mode; with `return_pooled` people's features too.
         """
-        features = self.features(inputs)
         if not isinstance(self.head, IARoIHead):  # which counts the people of a clip where the boxes lie
-            bboxes = bboxes.to(features[0].device, non_blocking=True)
-        return self.head(features, bboxes, **others)
+            features = self.features(inputs)
+            return self.head(features, bboxes.to(features[0].device, non_blocking=True))
+        pooled = self.pool(inputs, bboxes, objects, views)
+        scores = self.head.classify(pooled, memory)
+        return (scores, pooled.persons.detach()) if return_pooled else scores

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from slowfast_thermal.config_values import NUM_BOX_FEATURES
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.models.interaction import STRUCTURE_REGISTRY, ClipGroups, InteractionStructure
 from slowfast_thermal.pyslowfast import ResNetRoIHead
@@ -50,6 +51,7 @@ class IARoIHead(ResNetRoIHead):
         hidden_dims: widths of layers with ReLU before the last layer; none is PySlowFast's single projection,
             (1024, 1024) is AlphAction's classifier.
         init_std: standard deviation of the last layer's initial weights.
+        num_box_features: channels that a pooled feature has besides (see `describe_boxes`).
 
     Raises:
         ValueError: `fusion` is "add" and the structure gives another number of channels than D.
@@ -68,9 +70,10 @@ class IARoIHead(ResNetRoIHead):
         fusion: str = "add",
         hidden_dims: Sequence[int] = (),
         init_std: float = 0.01,
+        num_box_features: int = 0,
     ) -> None:
         super().__init__(dim_in, num_classes, pool_size, resolution, scale_factor, act_func="sigmoid", aligned=aligned)
-        dim = sum(dim_in)
+        dim = sum(dim_in) + num_box_features
         dim_interactions = structure.dim_out if structure else 0
         if structure and fusion == "add" and dim_interactions != dim:
             raise ValueError(f"Fusion by addition needs a structure that gives {dim} channels, not {dim_interactions}.")
@@ -93,15 +96,17 @@ class IARoIHead(ResNetRoIHead):
 
     @classmethod
     def from_config(cls, cfg) -> "IARoIHead":
-        """The head of PySlowFast's SlowFast with the structure that config node IA describes.
+        """The head of PySlowFast's SlowFast with the structure that config node IA describes, if it is enabled.
 
         Raises:
             InputError: the keys of IA do not go together.
         """
         width = cfg.RESNET.WIDTH_PER_GROUP * 32
         dim_in = [width, width // cfg.SLOWFAST.BETA_INV]
+        num_box_features = NUM_BOX_FEATURES[cfg.THERMAL.BOX_FEATURES]
+        related = cfg.IA.ENABLE and cfg.IA.BLOCKS
         return cls(
-            _build_structure(cfg.IA, sum(dim_in)) if cfg.IA.BLOCKS else None,
+            _build_structure(cfg.IA, sum(dim_in) + num_box_features) if related else None,
             dim_in,
             cfg.MODEL.NUM_CLASSES,
             pool_size=[[cfg.DATA.NUM_FRAMES // cfg.SLOWFAST.ALPHA, 1, 1], [cfg.DATA.NUM_FRAMES, 1, 1]],
@@ -110,21 +115,34 @@ class IARoIHead(ResNetRoIHead):
             aligned=cfg.DETECTION.ALIGNED,
             dropout_rate=cfg.MODEL.DROPOUT_RATE,
             fusion=cfg.IA.FUSION,
-            hidden_dims=_HIDDEN_DIMS[cfg.IA.CLASSIFIER],
+            hidden_dims=_HIDDEN_DIMS[cfg.IA.CLASSIFIER] if cfg.IA.ENABLE else (),
             init_std=cfg.MODEL.FC_INIT_STD,
+            num_box_features=num_box_features,
         )
 
     def pool(self, inputs: list[Tensor], bboxes: Tensor, objects: Tensor | None = None) -> Pooled:
         """Pools the people and objects of N clips; the arguments are those of `forward`."""
-        if objects is None or "object" not in self.sources:
-            objects = bboxes[:0]
+        objects = self.used_objects(bboxes, objects)
         boxes = torch.cat([bboxes, objects]).to(inputs[0].device, non_blocking=True)
         pooled = []
         for pathway, features in enumerate(inputs):
             over_time, align, over_box = (getattr(self, f"s{pathway}_{part}") for part in ("tpool", "roi", "spool"))
             pooled.append(over_box(align(over_time(features).squeeze(2), boxes)))
-        parts = torch.cat(pooled, 1).flatten(1).split([len(bboxes), len(objects)])
-        return Pooled(parts[0], bboxes[:, 0].long(), len(inputs[0]), parts[1], objects[:, 0].long())
+        return _part(torch.cat(pooled, 1).flatten(1), bboxes, objects, len(inputs[0]))
+
+    def pool_crops(self, inputs: list[Tensor], bboxes: Tensor, objects: Tensor, num_clips: int) -> Pooled:
+        """Pools people and objects each of which fills a clip of its own: mean over time, maximum over the crop.
+
+        Args:
+            inputs: slow and fast features (R + Q, C, T, h, w) of the people, then of the objects.
+            bboxes, objects: (R, 5) and (Q, 5), in whose first column stands the clip that each was cut from.
+            num_clips: N.
+        """
+        return _part(torch.cat([crops.mean(2).amax((2, 3)) for crops in inputs], 1), bboxes, objects, num_clips)
+
+    def used_objects(self, bboxes: Tensor, objects: Tensor | None) -> Tensor:
+        """(Q, 5) objects for a structure that attends to them, (0, 5) for one that does not."""
+        return bboxes[:0] if objects is None or "object" not in self.sources else objects
 
     def classify(self, pooled: Pooled, memory: Tensor | None = None) -> Tensor:
         """Scores people by their own features and the interactions.
@@ -181,6 +199,45 @@ class IARoIHead(ResNetRoIHead):
         pooled = self.pool(inputs, bboxes, objects)
         scores = self.classify(pooled, memory)
         return (scores, pooled.persons.detach()) if return_pooled else scores
+
+
+def _part(vectors: Tensor, bboxes: Tensor, objects: Tensor, num_clips: int) -> Pooled:
+    """The first rows of `vectors` (R + Q, D) belong to the people, the others to the objects."""
+    persons, others = vectors.split([len(bboxes), len(objects)])
+    return Pooled(persons, bboxes[:, 0].long(), num_clips, others, objects[:, 0].long())
+
+
+def describe_boxes(boxes: Tensor, size: tuple[int, int], kind: str, views: Tensor | None = None) -> Tensor:
+    """Size and place of boxes as the crops of `PersonCrops` show them.
+
+    A turned box is that of the turned ellipse that touches the sides of the first one, which fits people better than a box
+    that holds the corners. Places turn around the centre of the image; a view's shift does not change them.
+
+    Args:
+        boxes: (R, 5), the clip and x1, y1, x2, y2 in pixels of the image.
+        size: height and width of the image.
+        kind: "size" or "size_and_place".
+        views: (N, 4) of PersonCrops; None: none is changed.
+
+    Returns:
+        (R, 2): logarithms of width and height, or (R, 4): then x and y of the centre from the middle of the image; all in
+        units of the image's height.
+    """
+    corners = boxes[:, 1:].float() / size[0]
+    centre = (corners[:, :2] + corners[:, 2:]) / 2 - corners.new_tensor([size[1] / size[0], 1]) / 2
+    wide, tall = (corners[:, 2:] - corners[:, :2]).clamp(min=1e-3).unbind(1)
+    if views is not None:
+        angle, scale = views[boxes[:, 0].long(), :2].float().unbind(1)
+        cos, sin = angle.cos(), angle.sin()
+        wide, tall = (
+            torch.hypot(cos * wide, sin * tall) / scale,
+            torch.hypot(sin * wide, cos * tall) / scale,
+        )
+        x, y = centre.unbind(1)
+        # The window turns by the angle, so what it shows turns back.
+        centre = torch.stack([cos * x + sin * y, cos * y - sin * x], 1) / scale[:, None]
+    features = torch.stack([wide, tall], 1).log()
+    return features if kind == "size" else torch.cat([features, centre], 1)
 
 
 def _build_structure(node, dim_person: int) -> InteractionStructure:

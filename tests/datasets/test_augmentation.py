@@ -12,6 +12,9 @@ OFF = {
     "crop": 0.0,
     "temperature_offset": 0.0,
     "temperature_gain": 0.0,
+    "rotation": 0.0,
+    "scale": 0.0,
+    "shift": 0.0,
 }
 BOXES = np.array([[0.25, 0.25, 0.5, 0.75], [0.6, 0.1, 0.9, 0.6]], np.float32)
 
@@ -120,6 +123,17 @@ def test_box_jitter_moves_boxes_and_leaves_pixels():
     frames, boxes = augment(box_jitter=0.1)
     np.testing.assert_array_equal(frames, warm_boxes())
     assert 0 < np.abs(boxes - BOXES).max() < 0.3
+
+
+def test_views_keep_to_their_limits_and_cover_them():
+    rng = np.random.default_rng(0)
+    views = np.array(
+        [Augmentation(**OFF | {"rotation": 180, "scale": 0.25, "shift": 0.1}).sample_view(rng) for _ in range(300)]
+    )
+    limits = np.array([np.pi, 1.25, 0.1, 0.1])
+    assert (views.max(0) <= limits).all() and (views.max(0) > 0.9 * limits).all()
+    assert (views.min(0) >= [-np.pi, 0.8, -0.1, -0.1]).all() and (views.min(0) < [-3, 0.83, -0.09, -0.09]).all()
+    np.testing.assert_array_equal(Augmentation(**OFF).sample_view(rng), [0, 1, 0, 0])
 
 
 def test_times_cover_the_stride_of_the_slow_pathway_and_the_shift():

@@ -1,0 +1,43 @@
+"""Input channels that are made of a clip's temperatures.
+
+The data set gives what only a recording can tell: the planes `temperature`, `earlier` (of the frame a moment before) and
+`background`. The network makes the channels of them, so that whoever holds planes can run it.
+
+Letters: N clips, S planes, K channels, T frames, h, w sensor pixels. Temperatures are parts of THERMAL.TEMPERATURE_RANGE.
+"""
+
+from collections.abc import Sequence
+
+import torch
+
+_NEEDS = {"difference": "earlier", "less_background": "background"}
+
+
+def planes(channels: Sequence[str]) -> list[str]:
+    """The names of the S planes that a network with these channels reads, in their order."""
+    return ["temperature", *(plane for channel, plane in _NEEDS.items() if channel in channels)]
+
+
+def make_channels(clip: torch.Tensor, channels: Sequence[str]) -> torch.Tensor:
+    """(N, K, T, h, w) channels of a clip's (N, S, T, h, w) planes, in their order.
+
+    temperature: as it is.
+    less_median: less the median of the frame's pixels (the lower one of two).
+    less_background: less the pixel's background.
+    difference: less the pixel's temperature a moment earlier.
+    box_mask: belongs to a person, not to a clip, and is left out here.
+    """
+    names = [name for name in channels if name != "box_mask"]
+    if names == ["temperature"]:
+        return clip[:, :1]
+    given = dict(zip(planes(channels), clip.unbind(1), strict=True))
+    temperature = given["temperature"]
+    made = []
+    for name in names:
+        if name == "temperature":
+            made.append(temperature)
+        elif name == "less_median":
+            made.append(temperature - temperature.flatten(2).median(2).values[..., None, None])
+        else:
+            made.append(temperature - given[_NEEDS[name]])
+    return torch.stack(made, 1)
