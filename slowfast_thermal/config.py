@@ -11,8 +11,9 @@ from fvcore.common.config import CfgNode
 
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.config_files import read_with_bases
-from slowfast_thermal.config_values import NUM_BOX_FEATURES, checked, shortened
+from slowfast_thermal.config_values import NUM_BOX_FEATURES, checked
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.user_input import shortened
 
 # Characters of a key that can be meant.
 _LONGEST_NAME = 100

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.user_input import is_file
 
 _BASE = "_BASE_"
 # Values in a file with what its aliases repeat; the largest configuration has a few hundred.
@@ -42,7 +43,7 @@ def read_with_bases(path: Path, built_on_it: tuple[Path, ...] = ()) -> list[tupl
 
 
 def _read(path: Path, built_on_it: tuple[Path, ...]) -> dict:
-    if not _is_file(path):
+    if not is_file(path):
         if built_on_it:
             raise InputError(f"{built_on_it[-1]} names a _BASE_ file that does not exist: '{path}': correct its path.")
         raise InputError(f"Configuration file '{path}' does not exist: give --cfg one of configs/Thermal/*.yaml.")
@@ -61,13 +62,6 @@ def _read(path: Path, built_on_it: tuple[Path, ...]) -> dict:
     if not isinstance(values, dict):
         raise InputError(f"{path} is not a valid YAML configuration: give keys and values, such as NUM_GPUS: 0.")
     return values
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # such as a name that is too long
-        return False
 
 
 def _faults(document: yaml.Node | None) -> Iterator[str]:

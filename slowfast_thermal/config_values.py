@@ -5,13 +5,13 @@ A key that the table does not name takes whatever has the type of its default. W
 """
 
 import ast
-import reprlib
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.user_input import is_text, shortened
 
 CHANNELS = ("temperature", "less_median", "less_background", "difference", "box_mask")
 """What THERMAL.CHANNELS may name."""
@@ -79,13 +79,8 @@ def optional(rule: Rule) -> Rule:
     return Rule(lambda v: v is None or rule.accepts(v), f"{rule.words}, or None")
 
 
-def _is_text(value: object) -> bool:
-    """Whether a value is text that file names, YAML and JSON can hold."""
-    return isinstance(value, str) and "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
-
-
-_TEXT = Rule(_is_text, "text of Unicode characters, in quotes where it could be a number")
-_NAME = Rule(lambda v: _is_text(v) and v.strip() != "", "a name of Unicode characters")
+_TEXT = Rule(is_text, "text of Unicode characters, in quotes where it could be a number")
+_NAME = Rule(lambda v: is_text(v) and v.strip() != "", "a name of Unicode characters")
 _NAMES = several(_NAME, "a list of at least one name")
 _TEMPERATURE = number(-_HOTTEST, _HOTTEST)
 _TEMPERATURES = several(_TEMPERATURE, "two temperatures, the lower first", 2, lambda v: v[1] - v[0] >= 1e-3)
@@ -265,16 +260,3 @@ def _spelled(value: object, is_text: bool) -> object:
 
 def _listed(value: object) -> object:
     return [_listed(part) for part in value] if isinstance(value, (list, tuple)) else value
-
-
-def shortened(value: object) -> str:
-    """A value for a message, which a long one would drown."""
-    try:
-        return _SHORT.repr(value)
-    except ValueError:  # Python spells no number of many thousand digits
-        return "an endless number"
-
-
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 100
-_SHORT.maxlist = _SHORT.maxdict = 12

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from slowfast_thermal.datasets.annotations import Keyframe, count_boxes, load_annotations, load_detections
+from slowfast_thermal.datasets.annotations import Keyframe, count_boxes, load_annotations
 from slowfast_thermal.datasets.augmentation import Augmentation
 from slowfast_thermal.datasets.channels import planes
 from slowfast_thermal.datasets.clips import ClipFrames, background, check_order, nearest_frames
+from slowfast_thermal.datasets.detections import load_detections
 from slowfast_thermal.datasets.recording_cache import RecordingCache
 from slowfast_thermal.datasets.recordings import Recording, check_folder, frame_faults, size_faults
 from slowfast_thermal.errors import InputError
@@ -64,6 +65,12 @@ class Thermal(torch.utils.data.Dataset):
                 f"{root / names[0]} lists {len(self.classes)} categories, but MODEL.NUM_CLASSES is "
                 f"{cfg.MODEL.NUM_CLASSES}: set MODEL.NUM_CLASSES {len(self.classes)}."
             )
+        where = (
+            f"{', '.join(str(root / name) for name in names)}: no keyframe of a recording that matches {list(patterns)}"
+        )
+        purpose = "train" if split == "train" else "test"
+        if not self.keyframes:
+            raise InputError(f"{where} is there, so there is nothing to {purpose} on: add images.")
         self.recordings = sorted({keyframe.recording for keyframe in self.keyframes})
         self._place = {name: place for place, name in enumerate(self.recordings)}
         on_device = cfg.SPEED.RECORDINGS_ON_DEVICE and cfg.NUM_GPUS
@@ -75,14 +82,14 @@ class Thermal(torch.utils.data.Dataset):
         self.class_counts = count_boxes(self.keyframes, len(self.classes))
         if split != "train" and node.TEST_DETECTIONS:
             sizes = {recording.name: (recording.height, recording.width) for recording in self._cache}
-            boxes = load_detections(Path(node.TEST_DETECTIONS), self.keyframes, sizes, cfg.AVA.DETECTION_SCORE_THRESH)
+            boxes, summary = load_detections(
+                Path(node.TEST_DETECTIONS), self.keyframes, sizes, cfg.AVA.DETECTION_SCORE_THRESH
+            )
+            logger.info("%s.", summary)
             labels = [np.zeros((len(found), len(self.classes)), np.float32) for found in boxes]
         self._samples = [sample for sample in zip(self.keyframes, boxes, labels) if len(sample[1])]
         if not self._samples:
-            raise InputError(
-                f"{', '.join(str(root / name) for name in names)}: no keyframe of a recording that matches "
-                f"{list(patterns)} has a person's box, so there is nothing to {'train' if split == 'train' else 'test'} on."
-            )
+            raise InputError(f"{where} has a person's box, so there is nothing to {purpose} on: annotate some.")
         self._seed = cfg.RNG_SEED
         self._batch_size = cfg.TRAIN.BATCH_SIZE
         self._clip_frames = ClipFrames.from_config(cfg)
@@ -96,9 +103,10 @@ class Thermal(torch.utils.data.Dataset):
         self._augmentation = Augmentation.from_config(node.AUG) if split == "train" else None
         self._enlarge = np.array(node.TEST_BOX_ENLARGE, np.float32) if split != "train" else np.zeros(2, np.float32)
         logger.info(
-            "%s: %d keyframes with %d boxes in %d recordings; %d boxes cut at the image's edge, %d outside it dropped.",
+            "%s: %d keyframes with %d boxes in %d recordings; %d boxes cut at the image's edge, %d outside it dropped, %d "
+            "joined to a person's first one.",
             split, len(self), sum(len(b) for _, b, _ in self._samples), len(self.recordings),
-            annotations.num_clipped, annotations.num_dropped,
+            annotations.num_clipped, annotations.num_dropped, len(annotations.joined),
         )  # fmt: skip
 
     def _open_recordings(self, folder: Path, cfg) -> None:

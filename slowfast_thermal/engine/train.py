@@ -231,7 +231,7 @@ def _read_losses(
     for step, step_losses, step_indices in zip(steps, losses, indices):
         for loss, batch in zip(step_losses, step_indices):
             if not math.isfinite(loss):
-                clips = ", ".join(dataset.keyframe(index).image_id for index in batch)
+                clips = ", ".join(str(dataset.keyframe(index).image_id) for index in batch)
                 raise InputError(
                     f"The loss is {loss} in epoch {progress.epoch + 1}, iteration {step.iteration + 1}, on the clips "
                     f"{clips}: lower SOLVER.BASE_LR, raise SOLVER.WARMUP_EPOCHS, set SOLVER.CLIP_GRAD_L2NORM 1.0, or set "

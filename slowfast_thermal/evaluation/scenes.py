@@ -50,7 +50,7 @@ def keyframe_scenes(dataset: Thermal, image_id: str, detections: Detections, num
     Raises:
         InputError: there is no such keyframe.
     """
-    keyframes = {keyframe.image_id: keyframe for keyframe in dataset.keyframes}
+    keyframes = {str(keyframe.image_id): keyframe for keyframe in dataset.keyframes}
     if image_id not in keyframes:
         nearest = difflib.get_close_matches(image_id, keyframes, n=1, cutoff=0.0)[0]
         raise InputError(f"There is no keyframe '{image_id}' in the test annotations: did you mean '{nearest}'?")

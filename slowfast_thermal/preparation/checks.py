@@ -17,6 +17,7 @@ A warning lets the training go on, but scores or labels suffer:
     overlap       validation clips that share frames with training clips
 A note tells what is as it may be:
     dead pixels   readings that are missing, and filled
+    boxes         a box that is taken for another action of a person annotated before
     overlap       how far validation clips lie from training clips that share no frame with them
 
 A record's parts are checked one by one, but of one part, and of a recording, the first fault only. What a fault is bound
@@ -140,6 +141,11 @@ def _check_boxes(findings: _Findings, annotations: Annotations) -> None:
             f"{place}: the box lies outside the image and is dropped: give centre x, centre y, width and height, each "
             "divided by the image size.",
         )
+    for place in annotations.joined:
+        findings.note(
+            "boxes",
+            f"{place}: the box is taken for another action of the person whose box it nearly is, and that box is kept.",
+        )
 
 
 def _check_images(findings: _Findings, annotations: Annotations) -> None:
@@ -147,7 +153,7 @@ def _check_images(findings: _Findings, annotations: Annotations) -> None:
         if not len(keyframe.boxes):
             findings.warning(
                 "boxes",
-                f"{keyframe.where}: image '{keyframe.image_id}' has no person's box and gives no clip: annotate or remove it.",
+                f"{keyframe.where}: image {keyframe.image_id!r} has no person's box and gives no clip: annotate or remove it.",
             )
 
 

@@ -11,7 +11,6 @@ Letters: N frames of a recording.
 import itertools
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,8 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast_thermal.datasets.annotations import are_four_numbers, field, load_annotations
+from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.datasets.recordings import Recording
+from slowfast_thermal.datasets.records import are_four_numbers, field
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.folders import new_folder
 from slowfast_thermal.preparation.splits import (
@@ -30,6 +30,7 @@ from slowfast_thermal.preparation.splits import (
     keyframes_in_both,
     write_annotation_files,
 )
+from slowfast_thermal.user_input import CLASS_NAME, RECORDING_NAME, is_class_name, is_recording_name, shortened
 
 THINGS = ("furniture", "object")
 
@@ -77,10 +78,10 @@ def _read_records(path: Path) -> Iterator[_Record]:
         except (ValueError, RecursionError) as error:
             raise InputError(f"{where} is not valid JSON ({error}): correct or remove the line.") from None
         recording = field(content, "data_id", str, where)
-        if not re.fullmatch(r"[^\s,/\\]+", recording):
+        if not is_recording_name(recording):
             raise InputError(
-                f"{where}: data_id {recording!r} names a recording file, so it must not be empty nor hold spaces, "
-                "commas or slashes: rename the recording."
+                f"{where}: data_id {shortened(recording)} names a recording file, so it must have {RECORDING_NAME}: rename "
+                "the recording."
             )
         timestamp = field(content, "data_time", int, where)
         if not 0 <= timestamp < 2**53:
@@ -207,9 +208,10 @@ def _check_classes(classes: Sequence[str], source: str) -> None:
     if not classes:
         raise InputError(f"{source} name no class: list at least one person's subcategory.")
     for name in classes:
-        if not isinstance(name, str) or not name.strip() or any(c in name for c in '"\n\r'):
+        if not isinstance(name, str) or not is_class_name(name):
             raise InputError(
-                f"{source} name the class {name!r}, which is empty or has a quote or line break: rename it."
+                f"{source} name the class {shortened(name)}, which is empty, too long, or has a quote, a line break or a "
+                f"control character: give {CLASS_NAME}."
             )
     if len(set(classes)) < len(classes):
         raise InputError(f"{source} name a class twice: make the names unique.")

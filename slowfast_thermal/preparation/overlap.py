@@ -29,7 +29,7 @@ class KeyframeDistance:
         shares_frames: whether its clip and a training clip of its session do.
     """
 
-    image_id: str
+    image_id: str | int
     recording: str
     milliseconds: int | None
     shares_frames: bool

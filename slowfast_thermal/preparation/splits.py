@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from slowfast_thermal.datasets.annotations import Keyframe, load_annotations, read_json
+from slowfast_thermal.datasets.annotations import Keyframe, load_annotations
+from slowfast_thermal.datasets.records import read_json
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.folders import new_folder
 

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from slowfast_thermal.datasets.annotations import load_annotations, load_detections
+from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.errors import InputError
 
 DOCUMENT = {
@@ -85,6 +85,117 @@ def test_two_actions_of_one_box_are_one_person(tmp_path):
     np.testing.assert_array_equal(first.labels, [[1, 1]])
 
 
+@pytest.mark.parametrize(
+    "box, ids, people",
+    [
+        ([0.505, 0.5, 0.2, 0.4], (), 1),  # rounded otherwise
+        ([0.53, 0.5, 0.2, 0.4], (), 2),  # an overlap of 0.74
+        ([0.53, 0.5, 0.2, 0.4], (7, 7), 1),
+        ([0.53, 0.5, 0.2, 0.4], (7,), 2),
+        ([0.505, 0.5, 0.2, 0.4], (7, 8), 2),
+        ([0.8, 0.5, 0.2, 0.4], (7, 7), 2),  # an id that two people share
+    ],
+)
+def test_a_box_that_was_rounded_otherwise_is_another_action_of_the_same_person(tmp_path, box, ids, people):
+    def change(document):
+        document["annotations"].append({"image_id": "a", "bbox": box, "category_id": 2})
+        for place, object_id in zip((0, 2), ids):
+            document["annotations"][place]["object_id"] = object_id
+
+    annotations = load_annotations([write(tmp_path, change)])
+    first = annotations.keyframes[0]
+    assert len(first.boxes) == people and first.labels.sum() == 2
+    np.testing.assert_allclose(first.boxes[0], [0.4, 0.3, 0.6, 0.7], rtol=1e-6)
+    assert annotations.joined == ([f"{tmp_path / 'train.json'}, annotations[2]"] if people == 1 else [])
+
+
+CONVENTIONS = {
+    "left x, top y, width, height, each divided by the image size": lambda x, y, w, h: [x - w / 2, y - h / 2, w, h],
+    "x1, y1, x2, y2, each divided by the image size": lambda x, y, w, h: [x - w / 2, y - h / 2, x + w / 2, y + h / 2],
+    "centre x, centre y, width, height in pixels": lambda x, y, w, h: [60 * x, 40 * y, 60 * w, 40 * h],
+    "left x, top y, width, height in pixels": lambda x, y, w, h: [60 * (x - w / 2), 40 * (y - h / 2), 60 * w, 40 * h],
+    "x1, y1, x2, y2 in pixels": lambda x, y, w, h: [
+        60 * (x - w / 2), 40 * (y - h / 2), 60 * (x + w / 2), 40 * (y + h / 2)
+    ],
+}  # fmt: skip
+
+
+def with_boxes(convention):
+    """A change of the document to twenty images with a box each, all inside, and some at the edges."""
+
+    def change(document):
+        boxes = [[x, y, 0.2, 0.3] for x in (0.1, 0.3, 0.5, 0.7, 0.9) for y in (0.15, 0.3, 0.5, 0.85)]
+        image = {"sensor_id": "R1", "frame_idx": 3, "width": 60, "height": 40}
+        document["images"] = [{**image, "id": i, "timestamp": i} for i in range(20)]
+        document["annotations"] = [
+            {"image_id": i, "bbox": convention(*box), "category_id": 7} for i, box in enumerate(boxes)
+        ]
+
+    return change
+
+
+@pytest.mark.parametrize("name, convention", CONVENTIONS.items())
+def test_boxes_of_another_convention_are_one_sentence_that_names_it(tmp_path, name, convention):
+    path = write(tmp_path, with_boxes(convention))
+    with pytest.raises(
+        InputError,
+        match=f"train.json, annotations: read as centre x.* but read as (.* or as )?{name}( or as .*)?, none do: ",
+    ):
+        load_annotations([path])
+
+
+def test_of_pixel_boxes_without_image_sizes_it_is_said_that_they_lie_outside(tmp_path):
+    def change(document):
+        with_boxes(CONVENTIONS["x1, y1, x2, y2 in pixels"])(document)
+        for image in document["images"]:
+            del image["width"]
+
+    message = r"annotations: read as .*, [12]\d of 20 boxes lie outside the image, \d reach over its edge and .*: correct them"
+    with pytest.raises(InputError, match=message):
+        load_annotations([write(tmp_path, change)])
+
+
+@pytest.mark.parametrize("num_wide", [0, 4, 9])
+def test_boxes_at_the_edges_are_no_other_convention(tmp_path, num_wide):
+    def change(document):
+        with_boxes(lambda *box: list(box))(document)
+        for annotation in document["annotations"][:num_wide]:
+            annotation["bbox"][2] += 0.9
+
+    assert load_annotations([write(tmp_path, change)]).num_clipped == num_wide
+
+
+def test_boxes_of_which_most_are_cut_are_refused(tmp_path):
+    def change(document):
+        with_boxes(lambda x, y, w, h: [x, y, w + 0.9, h])(document)
+
+    with pytest.raises(
+        InputError, match=r"annotations: read as .* 0 of 20 boxes lie outside .* 20 reach over .*correct"
+    ):
+        load_annotations([write(tmp_path, change)])
+
+
+def test_numbers_and_text_are_different_ids(tmp_path):
+    def change(document):
+        document["images"][0]["id"], document["images"][1]["id"] = 1, "1"
+        document["annotations"][0]["image_id"], document["annotations"][1]["image_id"] = "1", "1"
+
+    first, second = load_annotations([write(tmp_path, change)]).keyframes
+    assert (first.image_id, second.image_id) == (1, "1")
+    assert (len(first.boxes), len(second.boxes)) == (0, 1)
+
+
+UNPRINTABLE = ["\u2029", "\u2028", "\x85", "\x1c", "\x00", "\n", "\ud800"]
+
+
+@pytest.mark.parametrize("section, key", [("images", "sensor_id"), ("images", "id"), ("categories", "name")])
+@pytest.mark.parametrize("text", [*(f"a{character}b" for character in UNPRINTABLE), "x" * 501])
+def test_text_that_no_picture_can_show_is_refused_with_its_record(tmp_path, section, key, text):
+    path = write(tmp_path, set_field(section, 1, key, text))
+    with pytest.raises(InputError, match=rf"{section}\[1\]: .*rename|{section}\[1\]: .*give 1 to 500 characters"):
+        load_annotations([path])
+
+
 def set_field(section, position, key, value):
     def change(document):
         document[section][position][key] = value
@@ -124,6 +235,8 @@ def remove_field(section, position, key):
         (remove_field("images", 1, "sensor_id"), r"images\[1\] has no 'sensor_id': add it"),
         (set_field("categories", 1, "id", 7), r"categories\[1\]: id 7 .*twice"),
         (set_field("categories", 1, "name", 'a "quote"'), r"categories\[1\]: the name .*quote"),
+        (set_field("images", 1, "sensor_id", "x" * 251), r"images\[1\]: sensor_id 'x+\.\.\.x+' .*at most 250 bytes"),
+        (set_field("images", 1, "width", "60"), r"images\[1\]: 'width' is '60', but must be of type int"),
         (lambda document: document.pop("categories"), r"train\.json has no 'categories'"),
         (lambda document: document["categories"].clear(), r"train\.json lists no categories"),
     ],
@@ -155,40 +268,3 @@ def test_files_with_other_categories_do_not_mix(tmp_path):
     other = write(tmp_path, set_field("categories", 0, "name", "resting"), "val.json")
     with pytest.raises(InputError, match=r"val\.json has other categories than .*train\.json"):
         load_annotations([write(tmp_path), other])
-
-
-def detect(path, tmp_path, min_score=0.5):
-    keyframes = load_annotations([write(tmp_path)]).keyframes
-    return load_detections(path, keyframes, {"R1": (40, 60)}, min_score)
-
-
-def test_detections_come_from_ava_csv_above_the_score(tmp_path):
-    path = tmp_path / "boxes.csv"
-    path.write_text("R1,100,0.1,0.2,0.3,0.4,,0.9\nR1,100,0.5,0.5,0.6,0.6,,0.4\nR1,999,0.1,0.2,0.3,0.4,,0.9\n")
-    first, second = detect(path, tmp_path)
-    np.testing.assert_allclose(first, [[0.1, 0.2, 0.3, 0.4]])
-    assert second.shape == (0, 4)
-
-
-def test_detections_come_from_coco_results_in_pixels(tmp_path):
-    path = tmp_path / "boxes.json"
-    path.write_text(json.dumps([{"image_id": "b", "category_id": 1, "bbox": [6, 4, 30, 50], "score": 0.8}]))
-    first, second = detect(path, tmp_path)
-    assert first.shape == (0, 4)
-    np.testing.assert_allclose(second, [[0.1, 0.1, 0.6, 1.0]], rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "name, content, message",
-    [
-        ("boxes.csv", "R1,100,0.1,0.2,0.3\n", r"boxes\.csv, line 1"),
-        ("boxes.csv", "R1,100,0.1,0.2,0.3,0.4,,0.9\nR1,100,0.3,0.2,0.1,0.4,,0.9\n", r"boxes\.csv, line 2"),
-        ("boxes.json", "{}", r"boxes\.json is no list of COCO results"),
-        ("boxes.json", '[{"image_id": "a", "bbox": [1, 1, 0, 5], "score": 1}]', r"boxes\.json, record 0: bbox"),
-        ("boxes.json", '[{"image_id": "a", "bbox": [1, 1, 2, 5]}]', r"boxes\.json, record 0 has no 'score'"),
-    ],
-)
-def test_a_wrong_detection_is_named(tmp_path, name, content, message):
-    (tmp_path / name).write_text(content)
-    with pytest.raises(InputError, match=message):
-        detect(tmp_path / name, tmp_path)

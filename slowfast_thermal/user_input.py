@@ -1,0 +1,62 @@
+"""What users give: whether a file is there, what text can be, and how a message shows a value."""
+
+import reprlib
+import unicodedata
+from pathlib import Path
+
+# Control characters, lone surrogates, and separators of lines and paragraphs.
+_UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
+# Bytes of a file's name without ".h5", and characters of what stands in tables and pictures.
+_LONGEST_NAME = 250
+_LONGEST_TEXT = 500
+
+CLASS_NAME = f"1 to {_LONGEST_TEXT} characters without quotes, line breaks and control characters"
+RECORDING_NAME = f"at most {_LONGEST_NAME} bytes without spaces, commas, slashes and control characters"
+IMAGE_ID = f"a whole number, or text of at most {_LONGEST_TEXT} characters without line breaks and control characters"
+"""What `is_class_name`, `is_recording_name` and `is_image_id` ask for, in words."""
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have names none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_text(value: object) -> bool:
+    """Whether a value is text that file names, YAML and JSON can hold."""
+    return isinstance(value, str) and "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def is_class_name(text: str) -> bool:
+    """Whether text can name a class in every file, figure and picture."""
+    return text.strip() != "" and '"' not in text and _is_printable(text)
+
+
+def is_recording_name(text: str) -> bool:
+    """Whether text can name a recording's file, and be a word of the lists that PySlowFast reads."""
+    fits = _is_printable(text) and not any(c.isspace() or c in ",/\\" for c in text)
+    return fits and 0 < len(text.encode()) <= _LONGEST_NAME
+
+
+def is_image_id(value: str | int) -> bool:
+    """Whether an id can be the title of a picture."""
+    return isinstance(value, int) or _is_printable(value)
+
+
+def _is_printable(text: str) -> bool:
+    return len(text) <= _LONGEST_TEXT and not any(unicodedata.category(c) in _UNPRINTABLE for c in text)
+
+
+def shortened(value: object) -> str:
+    """A value for a message, which a long one would drown."""
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # Python spells no number of many thousand digits
+        return "an endless number"
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
+_SHORT.maxlist = _SHORT.maxdict = 12
