@@ -58,8 +58,10 @@ class LateralConvolution(nn.Module):
 class ThermalSlowFast(SlowFast):
     """SlowFast (Feichtenhofer et al., arXiv:1812.03982) with its RoI head behind an input layer.
 
-    The head is PySlowFast's, or IARoIHead for IA.ENABLE. The other parameters have PySlowFast's names and
-    shapes. SLOWFAST.LATERAL and RESNET.STEM_POOL_PADDING make it the variant that other sources of weights have.
+    The head is PySlowFast's, or IARoIHead for IA.ENABLE, THERMAL.PERSON_CROPS and THERMAL.BOX_FEATURES, where it
+    may be without interactions. With THERMAL.PERSON_CROPS the input layer cuts a window around each person out of the clip,
+    and the backbone sees people in place of clips. The other parameters have PySlowFast's names and shapes.
+    SLOWFAST.LATERAL and RESNET.STEM_POOL_PADDING make it the variant that other sources of weights have.
     """
 
     def __init__(self, cfg):
@@ -134,15 +136,15 @@ class ThermalSlowFast(SlowFast):
             views: (N, 4) of PersonCrops, on the device of `bboxes`; None: none is changed.
         """
         objects = self.head.used_objects(bboxes, objects)
-        size = self.input_layer.size
-        if isinstance(self.input_layer, PersonCrops):
-            size = inputs[0].shape[-2:]
-            crops = self.input_layer(inputs, torch.cat([bboxes, objects]), views)
-            pooled = self.head.pool_crops(self._backbone(crops), bboxes, objects, len(inputs[0]))
+        crops = isinstance(self.input_layer, PersonCrops)
+        if crops:
+            windows = self.input_layer(inputs, torch.cat([bboxes, objects]), views)
+            pooled = self.head.pool_crops(self._backbone(windows), bboxes, objects, len(inputs[0]))
         else:
             pooled = self.head.pool(self.features(inputs), bboxes, objects)
         if self._box_features == "none":
             return pooled
+        size = inputs[0].shape[-2:] if crops else self.input_layer.size
         boxes = describe_boxes(torch.cat([bboxes, objects]), size, self._box_features, views)
         persons, others = boxes.to(pooled.persons.device, non_blocking=True).split([len(bboxes), len(objects)])
         return pooled._replace(
