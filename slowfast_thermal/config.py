@@ -54,6 +54,10 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     cfg.THERMAL.VALID_RANGE = [-40.0, 300.0]
     # Temperature in degrees Celsius of a pixel that never gave a reading in the whole recording.
     cfg.THERMAL.FILL_TEMPERATURE = 20.0
+    # Put frames right of which the sensor's link lost packets: readings behind a lost packet stand too early in the file.
+    cfg.THERMAL.REPAIR_FRAMES = True
+    # Readings of a packet of the link; 0 learns it from the frames of each recording.
+    cfg.THERMAL.PACKET_LENGTH = 0
     # Window in degrees Celsius that is scaled to [0, 1]; temperatures outside are clamped to it.
     cfg.THERMAL.TEMPERATURE_RANGE = [10.0, 35.0]
     # Height and width in pixels to which the network resizes a clip.

@@ -204,6 +204,7 @@ _RULES = {
     "THERMAL.FOCAL_GAMMA": number(0, 100),
     "THERMAL.FRAMES_DIR": _NAME,
     "THERMAL.INPUT_SIZE": several(whole(32, 8192), "height and width in pixels, at least 32 each and at most 8192", 2),
+    "THERMAL.PACKET_LENGTH": whole(0),
     "THERMAL.PERSON_CROPS.SIZE": above_0(1e4),
     "THERMAL.PERSON_CROPS.UNIT": choice("pixel", "box"),
     "THERMAL.TEMPERATURE_RANGE": _TEMPERATURES,

@@ -15,14 +15,14 @@ of which M arrived. A reading that is missing is NaN.
 
 import itertools
 import math
-from collections import Counter, deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-# A packet has at least so many readings, and a frame at most so many packets. A shorter tail is not looked at.
-_SHORTEST, _MOST_PACKETS = 16, 64
+from slowfast_thermal.datasets.link import Link, trailing
+
 # Whole frames on each side that a frame is compared with, and how far from it they are looked for.
 NUM_NEIGHBOURS = 4
 REACH = 12
@@ -33,108 +33,38 @@ CLEARLY_WORSE = 1.5
 _LEAST, _MOST = 0.05, 4.0
 # Placements that are tried at most; where there are more, the choice is not clear.
 _MAX_PLACEMENTS = 3000
-# Tails that a packet length explains at least, and those of them with a full packet lost.
-_EXPLAINED, _WITH_FULL_PACKET = 0.9, 1 / 3
-# Frames after which a pixel that seldom reads counts as dead.
-_KNOWN_AFTER = 8
 
 
 @dataclass(frozen=True)
 class Repair:
-    """What became of one frame with a tail.
+    """Where the packets belong that arrived of a frame.
 
     Attributes:
-        frame: (S,) float32 degrees Celsius, NaN where a reading is missing.
-        num_lost: readings of the lost packets, 0 where the tail is not made of packets.
-        num_placements: ways to place what arrived in its order.
-        num_moved: readings that were put elsewhere.
-        is_clear: whether it is known where the packets belong; else all of the frame is missing.
+        packet_length: P.
+        num_lost: readings of the lost packets.
+        num_placements: ways to place the others in their order.
+        starts: where in the frame each of them begins, None if that is not clear.
+        num_moved: readings that stand elsewhere then.
     """
 
-    frame: np.ndarray
-    num_lost: int = 0
-    num_placements: int = 0
+    packet_length: int
+    num_lost: int
+    num_placements: int
+    starts: tuple[int, ...] | None = None
     num_moved: int = 0
-    is_clear: bool = True
+
+    def apply(self, frame: np.ndarray) -> np.ndarray:
+        """The (S,) frame with its packets in their places; all of it missing if these are not clear."""
+        repaired = np.full_like(frame, np.nan)
+        for packet, start in zip(_packets(frame, self), self.starts or ()):
+            repaired[start : start + len(packet)] = packet
+        return repaired
 
 
-class Link:
-    """What is known of a sensor's link from the frames that were seen: dead pixels and the length of its packets.
-
-    Args:
-        packet_length: readings of a packet; 0 learns it from the frames' tails.
-    """
-
-    def __init__(self, packet_length: int = 0):
-        self._fixed_length = packet_length
-        self._num_frames = 0
-        self._num_missing = 0
-        self._tails = Counter()
-        self._learned = (None, 0)
-
-    def observe(self, missing: np.ndarray) -> None:
-        """Learns from (N, S) bool, where readings of frames are missing."""
-        self._num_frames += len(missing)
-        self._num_missing = self._num_missing + missing.sum(axis=0)
-        lengths = _trailing(missing)
-        self._tails.update(lengths[(lengths >= _shortest(missing.shape[1])) & (lengths < missing.shape[1])].tolist())
-
-    @property
-    def dead(self) -> np.ndarray | bool:
-        """(S,) bool, pixels that read in less than half of the frames; False for all while too few were seen."""
-        return self._num_frames >= _KNOWN_AFTER and 2 * self._num_missing > self._num_frames
-
-    def has_tail(self, missing: np.ndarray) -> np.ndarray:
-        """(N,) bool, whether frames of (N, S) missing readings end in a tail that is not made of dead pixels alone."""
-        return _trailing(missing) >= _trailing_dead(self.dead) + _shortest(missing.shape[1])
-
-    def packet_length(self, frame_size: int) -> int:
-        """P, given or learned; 0 where the tails are of no common length."""
-        if self._fixed_length:
-            return self._fixed_length
-        known = (len(self._tails), self._tails.total())
-        if self._learned[0] != known:
-            least = _trailing_dead(self.dead) + _shortest(frame_size)
-            tails = Counter({length: n for length, n in self._tails.items() if length >= least})
-            self._learned = (known, find_packet_length(tails, frame_size, int(np.sum(self.dead))))
-        return self._learned[1]
-
-
-def find_packet_length(tails: Counter, frame_size: int, num_dead: int = 0) -> int:
-    """The length of packets that explains how long the tails of frames are.
-
-    A tail is a number of full packets, with the shorter last one or without. The longest P is taken that explains nine
-    tails in ten, a third of them by full packets: any divisor of P explains them too, and the shorter last packet alone
-    would suit any length of the others.
-
-    Args:
-        tails: how many frames have a tail of so many missing readings.
-        frame_size: S.
-        num_dead: pixels that never read, by which a tail may be longer where they end the packet before it.
-
-    Returns:
-        P, 0 where there are no tails or none explains them.
-    """
-    if not tails:
-        return 0
-    lengths, counts = np.array(list(tails.items())).T
-    packets = np.arange(_shortest(frame_size), frame_size)[:, None]
-    last = frame_size % packets
-    in_full = lengths >= packets
-    full_only = in_full & (lengths % packets <= num_dead)
-    # The modulus of what is negative is only looked at where a full packet is in the tail.
-    with_last = in_full & ((lengths - last) % packets <= num_dead) & (lengths >= packets + last)
-    last_only = (last > 0) & (lengths >= last) & (lengths - last <= num_dead)
-    full_share = ((full_only | with_last) * counts).sum(1) / counts.sum()
-    share = ((full_only | with_last | last_only) * counts).sum(1) / counts.sum()
-    suited = packets[(share >= _EXPLAINED) & (full_share >= _WITH_FULL_PACKET), 0]
-    return int(suited.max(initial=0))
-
-
-def repair_frame(
+def find_repair(
     frame: np.ndarray, link: Link, before: Sequence[np.ndarray], after: Sequence[np.ndarray] = ()
-) -> Repair:
-    """Puts one frame right that has a tail.
+) -> Repair | None:
+    """Finds out where the packets belong that arrived of a frame with a tail.
 
     Args:
         frame: (S,) float32 degrees Celsius.
@@ -142,26 +72,22 @@ def repair_frame(
         before, after: (S,) frames without a tail, the nearest one first.
 
     Returns:
-        the frame as it was where its tail is not made of packets.
+        None if the tail is not made of packets, so the frame stays as it is.
     """
-    length = link.packet_length(len(frame))
-    num_lost, num_full = _lost_packets(frame, link, length)
+    num_lost = _lost_readings(frame, link)
     if not num_lost:
-        return Repair(frame)
-    arrived = frame[: len(frame) - num_lost]
-    packets = [arrived[start : start + length] for start in range(0, len(arrived), length)]
-    places, num_placements = _placements(len(arrived), len(frame), length, num_full)
-    best = None
-    if places is not None and (len(before) or len(after)):
-        best = _clear_choice(places, *_errors(packets, places, _references(before, after)))
-    repaired = np.full_like(frame, np.nan)
+        return None
+    starts, number = _placements(len(frame) - num_lost, len(frame), link.packet_length(len(frame)))
+    repair = Repair(link.packet_length(len(frame)), num_lost, number)
+    if starts is None or not (len(before) or len(after)):
+        return repair
+    packets = _packets(frame, repair)
+    best = _clear_choice(starts, *_errors(packets, starts, _references(before, after)))
     if best is None:
-        return Repair(repaired, num_lost, num_placements, is_clear=False)
-    num_moved = 0
-    for number, (packet, place) in enumerate(zip(packets, places[best])):
-        repaired[place : place + len(packet)] = packet
-        num_moved += len(packet) * int(place != number * length)
-    return Repair(repaired, num_lost, num_placements, num_moved)
+        return repair
+    moved = starts[best] != np.arange(len(packets)) * repair.packet_length
+    num_moved = sum(len(packet) for packet, is_moved in zip(packets, moved) if is_moved)
+    return replace(repair, starts=tuple(starts[best].tolist()), num_moved=num_moved)
 
 
 class LiveRepair:
@@ -183,40 +109,98 @@ class LiveRepair:
         if not self._link.has_tail(missing)[0]:
             self._whole.appendleft(readings)
             return frame
-        return repair_frame(readings, self._link, list(self._whole)).frame.reshape(frame.shape)
+        repair = find_repair(readings, self._link, list(self._whole))
+        return repair.apply(readings).reshape(frame.shape) if repair else frame
 
 
-def _shortest(frame_size: int) -> int:
-    return max(_SHORTEST, math.ceil(frame_size / _MOST_PACKETS))
+class RecordingRepair:
+    """Puts the frames of a recording right, by those on both sides of them.
+
+    What becomes of a frame depends on the recording alone, not on which frames are read with it.
+
+    Args:
+        packet_length: readings of a packet; 0 learns it from the recording's tails.
+
+    Attributes:
+        repairs: of the frames that lost packets, as far as they were read, by their index.
+        packet_length: P, 0 while it is unknown.
+    """
+
+    def __init__(self, packet_length: int):
+        self.packet_length = packet_length
+        self.repairs: dict[int, Repair] = {}
+        self._link = None
+
+    def __call__(
+        self,
+        frames: np.ndarray,
+        start: int,
+        num_frames: int,
+        decode: Callable[[int, int], np.ndarray],
+        sample: Callable[[], Iterable[np.ndarray]],
+    ) -> None:
+        """Puts frames [start, start + K) right in place.
+
+        Args:
+            frames: (K, H, W) float32 degrees Celsius.
+            start: index of the first one.
+            num_frames: of the whole recording.
+            decode: gives frames [start, stop) of the recording as they stand.
+            sample: gives frames of the whole recording, from which the link is learned once a frame has a tail.
+        """
+        readings = frames.reshape(len(frames), -1)
+        if self._link is None:
+            if not Link().has_tail(np.isnan(readings)).any():
+                return
+            self._learn(sample())
+        tails = np.flatnonzero(self._link.has_tail(np.isnan(readings)))
+        lossy = [index for index in tails.tolist() if _lost_readings(readings[index], self._link)]
+        unknown = [index for index in lossy if start + index not in self.repairs]
+        if unknown:
+            first = max(start + unknown[0] - REACH, 0)
+            around = decode(first, min(start + unknown[-1] + REACH + 1, num_frames)).reshape(-1, readings.shape[1])
+            whole = np.flatnonzero(~self._link.has_tail(np.isnan(around)))
+            for index in unknown:
+                place = start + index - first
+                before = whole[(whole < place) & (whole >= place - REACH)][::-1][:NUM_NEIGHBOURS]
+                after = whole[(whole > place) & (whole <= place + REACH)][:NUM_NEIGHBOURS]
+                repair = find_repair(readings[index], self._link, around[before], around[after])
+                self.repairs[start + index] = repair
+        for index in lossy:
+            readings[index] = self.repairs[start + index].apply(readings[index])
+
+    def _learn(self, sample: Iterable[np.ndarray]) -> None:
+        link = Link(self.packet_length)
+        for frames in sample:
+            missing = np.isnan(frames).reshape(len(frames), -1)
+            link.observe(missing)
+        self._link, self.packet_length = link, link.packet_length(missing.shape[1])
 
 
-def _trailing(missing: np.ndarray) -> np.ndarray:
-    """(N,), how many readings are missing at the end of each of (N, S)."""
-    present = ~missing[:, ::-1]
-    return np.where(present.any(axis=1), present.argmax(axis=1), missing.shape[1])
+def _packets(frame: np.ndarray, repair: Repair) -> list[np.ndarray]:
+    """Those that arrived, one behind the other from the beginning of the (S,) frame."""
+    arrived, length = frame[: len(frame) - repair.num_lost], repair.packet_length
+    return [arrived[start : start + length] for start in range(0, len(arrived), length)]
 
 
-def _trailing_dead(dead: np.ndarray | bool) -> int:
-    return int(_trailing(dead[None])[0]) if np.any(dead) else 0
-
-
-def _lost_packets(frame: np.ndarray, link: Link, length: int) -> tuple[int, int]:
-    """How many readings of a frame were lost in packets, 0 if its tail is not made of them, and F."""
-    tail = int(_trailing(np.isnan(frame)[None])[0])
+def _lost_readings(frame: np.ndarray, link: Link) -> int:
+    """How many readings of a frame with a tail were lost in packets, 0 if the tail is not made of them."""
+    length, num_dead = link.packet_length(len(frame)), int(link.dead.sum())
     if not length:
-        return 0, 0
+        return 0
+    tail = int(trailing(np.isnan(frame)[None])[0])
     num_full, last = divmod(len(frame), length)
     possible = sorted({lost * length + part for lost in range(num_full + 1) for part in (0, last)} - {0, len(frame)})
-    fitting = [lost for lost in possible if 0 <= tail - lost <= np.sum(link.dead)]
-    return (fitting[-1] if fitting else 0), num_full
+    return max((lost for lost in possible if 0 <= tail - lost <= num_dead), default=0)
 
 
-def _placements(num_arrived: int, size: int, length: int, num_full: int) -> tuple[np.ndarray | None, int]:
+def _placements(num_arrived: int, size: int, length: int) -> tuple[np.ndarray | None, int]:
     """Where the packets that arrived may begin, (placements, packets), None if there are too many, and their number.
 
     They keep their order, and a last packet is at the frame's end. The frame as it stands is added where it is none of them.
     """
     num_packets, part = divmod(num_arrived, length)
+    num_full = size // length
     number = math.comb(num_full, num_packets)
     if number > _MAX_PLACEMENTS:
         return None, number

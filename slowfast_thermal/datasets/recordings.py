@@ -1,13 +1,15 @@
-"""Thermal recordings: HDF5 files of temperature frames, read with their dead pixels filled.
+"""Thermal recordings: HDF5 files of temperature frames, read with their packets in place and their dead pixels filled.
 
-A recording holds `frames` (N, H, W), in degrees Celsius or with their unit, and `timestamps` (N,) in milliseconds. A
-pixel without a reading (absolute zero, NaN) takes the last valid reading of the same pixel, else the next, else a given
-temperature.
+A recording holds `frames` (N, H, W), in degrees Celsius or with their unit, and `timestamps` (N,) in milliseconds. Frames
+that lost packets are put right (`packets`). A pixel without a reading (absolute zero, NaN) takes the last valid reading of
+the same pixel, else the next, else a given temperature.
 
 Letters: N frames of a recording, K of them, H, W pixels.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +18,18 @@ import torch
 from slowfast_thermal.datasets.annotations import Keyframe
 from slowfast_thermal.datasets.filling import Gaps, fill_forward, fill_from, fill_whole
 from slowfast_thermal.datasets.hdf5 import open_dataset, open_file
+from slowfast_thermal.datasets.packets import RecordingRepair, Repair
 from slowfast_thermal.datasets.units import unit_of
 from slowfast_thermal.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 # Frames read at a time, or as many as HDF5 decompresses at once.
 _PART = 64
 # Parts in which a valid reading is sought before a window; what is missing longer stands in `Gaps`.
 _SEARCHED = 4
+# Parts from which the length of packets is learned.
+_SAMPLED = 32
 
 
 class Recording:
@@ -33,6 +40,8 @@ class Recording:
         valid_range: lowest and highest temperature that is a reading, degrees Celsius.
         fill_temperature: stands for a pixel that has no reading in the whole recording, degrees Celsius.
         unit: of frames that do not say it (a name of `units.UNITS`); if empty, they are degrees Celsius.
+        packet_length: readings of a packet of the sensor's link, with which frames that lost some are put right; 0 learns
+            it from the frames, None leaves them as they are stored.
 
     Attributes:
         timestamps: (N,) int64 milliseconds.
@@ -42,12 +51,21 @@ class Recording:
         InputError: the file is missing, cannot be read or is no recording.
     """
 
-    def __init__(self, path: Path, valid_range: tuple[float, float], fill_temperature: float, unit: str = ""):
+    def __init__(
+        self,
+        path: Path,
+        valid_range: tuple[float, float],
+        fill_temperature: float,
+        unit: str = "",
+        packet_length: int | None = None,
+    ):
         self.path = path
         self.name = path.stem
         self.valid_range = valid_range
         self.fill_temperature = fill_temperature
         self._file = self._frames = self._filled = self._gaps = None
+        self._repair = None if packet_length is None else RecordingRepair(packet_length)
+        self._is_told = False
         self._open()
         self.unit = unit_of(self._frames, str(path), unit)
         self.timestamps = self._read_timestamps()
@@ -61,6 +79,16 @@ class Recording:
     def nbytes(self) -> int:
         """Bytes that the decoded recording takes in memory."""
         return 4 * self.num_frames * self.height * self.width
+
+    @property
+    def packet_length(self) -> int:
+        """Readings of a packet, 0 while it is unknown."""
+        return self._repair.packet_length if self._repair else 0
+
+    @property
+    def repairs(self) -> Mapping[int, Repair]:
+        """What became of the frames that lost packets, as far as they were read, by their index."""
+        return self._repair.repairs if self._repair else {}
 
     def _open(self) -> None:
         self._file = open_file(self.path)
@@ -105,6 +133,11 @@ class Recording:
         filled = np.empty((self.num_frames, self.height, self.width), np.float32)
         for start in range(0, self.num_frames, self._part):
             self.decode(start, min(start + self._part, self.num_frames), filled[start : start + self._part])
+        moved = sum(repair.num_moved > 0 for repair in self.repairs.values())
+        unclear = sum(repair.starts is None for repair in self.repairs.values())
+        self._tell_repairs(
+            f"in {len(self.repairs)} of {self.num_frames} frames; {moved} were put right, {unclear} are unclear and filled"
+        )
         fill_whole(filled, self.fill_temperature)
         self._filled = torch.from_numpy(filled).to(device)
         self.close()
@@ -142,8 +175,16 @@ class Recording:
     def decode(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
         """Frames [start, stop) as (K, H, W) float32 degrees Celsius with NaN for missing readings, none of them filled.
 
-        All that reads temperatures goes through here: what mends frames before missing readings are filled belongs here.
+        All that reads temperatures goes through here. Frames that lost packets are put right.
         """
+        frames = self.decode_stored(start, stop, out)
+        if self._repair:
+            sample = partial(self.parts, _SAMPLED, repaired=False)
+            self._repair(frames, start, self.num_frames, self.decode_stored, sample)
+        return frames
+
+    def decode_stored(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
+        """What `decode` gives, with the frames as they stand in the file."""
         frames = self.read_stored(start, stop, out)
         low, high = self.valid_range
         for place in range(0, len(frames), _PART):
@@ -152,17 +193,29 @@ class Recording:
             some[~((some >= low) & (some <= high))] = np.nan
         return frames
 
-    def parts(self, max_parts: int | None = None) -> Iterator[np.ndarray]:
-        """What `decode` gives of the whole recording, a part of it at a time; or of so many parts, spread over it."""
+    def parts(self, max_parts: int | None = None, repaired: bool = True) -> Iterator[np.ndarray]:
+        """What `decode` gives of the whole recording, a part of it at a time; or of so many parts, spread over it.
+
+        If not `repaired`, what `decode_stored` gives.
+        """
+        decode = self.decode if repaired else self.decode_stored
         starts = np.arange(0, self.num_frames, self._part)
         if max_parts and max_parts < len(starts):
             starts = starts[np.linspace(0, len(starts) - 1, max_parts).round().astype(int)]
         for start in starts.tolist():
-            yield self.decode(start, min(start + self._part, self.num_frames))
+            yield decode(start, min(start + self._part, self.num_frames))
+
+    def _tell_repairs(self, what: str) -> None:
+        """Tells once about lost packets, if there are any; of several workers the first."""
+        worker = torch.utils.data.get_worker_info()
+        if self.repairs and not self._is_told and not (worker and worker.id):
+            self._is_told = True
+            logger.info("%s: packets of %d readings were lost %s.", self.name, self.packet_length, what)
 
     def _read_window(self, start: int, stop: int) -> np.ndarray:
         """Frames [start, stop) with dead pixels filled as if the whole recording were at hand."""
         window = self.decode(start, stop)
+        self._tell_repairs("on the way from the sensor; each frame is put right as it is read")
         if np.isnan(window[0]).any():
             window[0] = self._fill_first(start, window)
         fill_forward(window, window[0])

@@ -112,10 +112,9 @@ class Thermal(torch.utils.data.Dataset):
     def _open_recordings(self, folder: Path, cfg) -> None:
         check_folder(folder)
         node = cfg.THERMAL
-        recordings = {
-            name: Recording(folder / f"{name}.h5", tuple(node.VALID_RANGE), node.FILL_TEMPERATURE, node.UNIT)
-            for name in self.recordings
-        }
+        packet_length = node.PACKET_LENGTH if node.REPAIR_FRAMES else None
+        settings = (tuple(node.VALID_RANGE), node.FILL_TEMPERATURE, node.UNIT, packet_length)
+        recordings = {name: Recording(folder / f"{name}.h5", *settings) for name in self.recordings}
         for fault in chain(size_faults(recordings.values()), frame_faults(self.keyframes, recordings)):
             raise fault
         if node.CLIP_SECONDS or "difference" in node.CHANNELS:

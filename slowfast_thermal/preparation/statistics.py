@@ -138,7 +138,7 @@ def measure_readings(recording: Recording) -> Readings:
     ever_read = np.zeros((recording.height, recording.width), bool)
     low, high, total = np.inf, -np.inf, 0.0
     num_valid = num_frames_with_dead = 0
-    for frames in recording.parts():
+    for frames in recording.parts(repaired=False):
         valid = ~np.isnan(frames)
         ever_read |= valid.any(axis=0)
         num_frames_with_dead += int((~valid).any(axis=(1, 2)).sum())

@@ -5,7 +5,8 @@ import h5py
 import numpy as np
 import pytest
 
-from slowfast_thermal.datasets.packets import NUM_NEIGHBOURS, Link, LiveRepair, find_packet_length, repair_frame
+from slowfast_thermal.datasets.link import Link, find_packet_length
+from slowfast_thermal.datasets.packets import NUM_NEIGHBOURS, LiveRepair, find_repair
 
 # Height, width and packet length: with a short last packet, without one, and a sensor of many packets.
 SENSORS = [(20, 30, 144), (16, 16, 64), (24, 32, 100)]
@@ -46,9 +47,9 @@ def test_every_subset_of_lost_packets_comes_back_exactly(height, width, length, 
     packets, link = packets_of(height * width, length), Link(length)
     for keep in subsets(packets):
         received, expected = lose(frames[5], packets, keep)
-        repair = repair_frame(received, link, frames[4:0:-1], frames[6:10] if sides == "both" else ())
-        np.testing.assert_array_equal(repair.frame, expected)
-        assert repair.is_clear and repair.num_lost == np.isnan(expected).sum()
+        repair = find_repair(received, link, frames[4:0:-1], frames[6:10] if sides == "both" else ())
+        np.testing.assert_array_equal(repair.apply(received), expected)
+        assert repair.num_lost == np.isnan(expected).sum()
 
 
 def test_lost_packets_come_back_where_pixels_are_dead_in_the_middle_and_at_the_end():
@@ -60,7 +61,7 @@ def test_lost_packets_come_back_where_pixels_are_dead_in_the_middle_and_at_the_e
     for keep in subsets(packets):
         received, expected = lose(frames[5], packets, keep)
         assert link.has_tail(np.isnan(received)[None]).all()
-        np.testing.assert_array_equal(repair_frame(received, link, frames[4:0:-1]).frame, expected)
+        np.testing.assert_array_equal(find_repair(received, link, frames[4:0:-1]).apply(received), expected)
 
 
 def test_a_loss_that_keeps_its_place_stays():
@@ -69,9 +70,9 @@ def test_a_loss_that_keeps_its_place_stays():
     cut[-144:] = np.nan
     middle[144:288] = np.nan
     link = Link(144)
-    repair = repair_frame(cut, link, frames[4:0:-1])
-    np.testing.assert_array_equal(repair.frame, cut)
-    assert repair.is_clear and repair.num_moved == 0
+    repair = find_repair(cut, link, frames[4:0:-1])
+    np.testing.assert_array_equal(repair.apply(cut), cut)
+    assert repair.num_moved == 0
     assert not link.has_tail(np.isnan(middle)[None]).any()
 
 
@@ -79,19 +80,19 @@ def test_a_tail_that_is_not_made_of_packets_stays():
     frames = room(20, 30)
     cut = frames[5].copy()
     cut[-100:] = np.nan
-    assert repair_frame(cut, Link(144), frames[4:0:-1]).frame is cut
+    assert find_repair(cut, Link(144), frames[4:0:-1]) is None
 
 
 def test_a_room_without_structure_leaves_the_choice_unclear():
     frames = np.random.default_rng(0).normal(20, 0.2, (12, 600)).astype(np.float32)
     received, _ = lose(frames[5], packets_of(600, 144), (True, False, True, True, True))
-    repair = repair_frame(received, Link(144), frames[4:0:-1], frames[6:10])
-    assert not repair.is_clear and np.isnan(repair.frame).all()
+    repair = find_repair(received, Link(144), frames[4:0:-1], frames[6:10])
+    assert repair.starts is None and np.isnan(repair.apply(received)).all()
 
 
 def test_a_frame_without_neighbours_is_unclear():
     received, _ = lose(room(20, 30)[5], packets_of(600, 144), (True, False, True, True, True))
-    assert not repair_frame(received, Link(144), [], []).is_clear
+    assert find_repair(received, Link(144), [], []).starts is None
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_every_subset_of_packets_lost_from_real_frames_comes_back_exactly(real_d
             received, expected = lose(frames[number], packets, keep)
             before = frames[number - NUM_NEIGHBOURS : number][::-1]
             for after in ((), frames[number + 1 : number + 1 + NUM_NEIGHBOURS]):
-                np.testing.assert_array_equal(repair_frame(received, link, before, after).frame, expected)
+                np.testing.assert_array_equal(find_repair(received, link, before, after).apply(received), expected)
 
 
 def test_real_frames_with_lost_packets_agree_with_their_neighbours_once_put_right(real_data):
@@ -156,26 +157,22 @@ def test_real_frames_with_lost_packets_agree_with_their_neighbours_once_put_righ
     link = Link()
     link.observe(np.isnan(frames))
     tails = link.has_tail(np.isnan(frames))
-    whole = frames[~tails]
-    place = np.cumsum(~tails)
-    repairs = [
-        repair_frame(frames[i], link, whole[place[i] - 1 :: -1][:NUM_NEIGHBOURS], whole[place[i] :][:NUM_NEIGHBOURS])
-        for i in np.flatnonzero(tails)
-    ]
+    whole, place = frames[~tails], np.cumsum(~tails)
+    repaired, repairs = frames.copy(), {}
+    for i in np.flatnonzero(tails):
+        before, after = whole[place[i] - 1 :: -1][:NUM_NEIGHBOURS], whole[place[i] :][:NUM_NEIGHBOURS]
+        repairs[i] = find_repair(frames[i], link, before, after)
+        repaired[i] = repairs[i].apply(frames[i])
     assert (len(frames), len(repairs), link.packet_length(2400)) == (1528, 160, 576)
-    assert sum(repair.num_placements > 1 for repair in repairs) == 154
-    assert all(repair.is_clear and repair.num_moved >= 96 for repair in repairs)
+    assert sum(repair.num_placements > 1 for repair in repairs.values()) == 154
+    assert all(repair.num_moved >= 96 for repair in repairs.values())
     # A quarter of the picture or more was displaced; in the others it is the last, shorter packet.
-    displaced = [(i, r.frame) for i, r in zip(np.flatnonzero(tails), repairs) if r.num_moved >= 576]
+    displaced = [i for i, repair in repairs.items() if repair.num_moved >= 576]
     assert len(displaced) == 118
 
-    def distance(frame, i):
-        around = (whole[place[i] - 1] + whole[place[i]]) / 2
-        return np.nanmean(np.minimum(np.abs(frame - around), 4))
+    def distance(frames):
+        around = [(whole[place[i] - 1] + whole[place[i]]) / 2 for i in displaced]
+        return np.nanmean(np.minimum(np.abs(frames[displaced] - around), 4))
 
-    before, after = (
-        np.mean([distance(frame, i) for i, frame in chosen])
-        for chosen in ([(i, frames[i]) for i, _ in displaced], displaced)
-    )
     between = np.mean(np.minimum(np.abs(whole[1:] - whole[:-1]), 4))
-    assert before > 1.3 and after < between
+    assert distance(frames) > 1.3 and distance(repaired) < between

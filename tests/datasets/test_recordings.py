@@ -1,4 +1,6 @@
+import itertools
 import pickle
+import re
 from pathlib import Path
 
 import h5py
@@ -10,6 +12,7 @@ import torch
 from slowfast_thermal.datasets.recording_cache import RecordingCache
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.errors import InputError
+from tests.datasets.test_packets import lose, packets_of, room
 
 DEAD = -273.2
 
@@ -21,8 +24,8 @@ def write(path, frames, timestamps=None):
     return path
 
 
-def open_recording(path):
-    return Recording(path, valid_range=(-40.0, 300.0), fill_temperature=20.0)
+def open_recording(path, **settings):
+    return Recording(path, valid_range=(-40.0, 300.0), fill_temperature=20.0, **settings)
 
 
 def filled_pixel_by_pixel(frames):
@@ -63,6 +66,71 @@ def test_a_window_read_from_the_file_equals_the_cached_one(tmp_path, damaged_fra
     recording = open_recording(write(tmp_path / "a.h5", damaged_frames))
     window = recording.read(np.arange(start, stop))
     np.testing.assert_array_equal(window, filled_pixel_by_pixel(damaged_frames)[start:stop])
+
+
+@pytest.fixture(scope="module")
+def lossy(tmp_path_factory):
+    """A recording of 300 frames of 20x30 pixels of which a fifth lost packets, the first and the last among them, and
+    (N, H, W) how it is to be read: each packet in its place, what was lost filled."""
+    rng, packets = np.random.default_rng(2), packets_of(600, 144)
+    frames = room(20, 30, num_frames=300)
+    stored, expected = frames.copy(), frames.copy()
+    for number in (0, *np.flatnonzero(rng.random(300) < 0.2), 299):
+        keep = np.ones(5, bool)
+        keep[rng.choice(5, rng.integers(1, 4), replace=False)] = False
+        stored[number], expected[number] = lose(frames[number], packets, keep)
+    path = tmp_path_factory.mktemp("lossy") / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("frames", data=np.nan_to_num(stored, nan=DEAD).reshape(-1, 20, 30), chunks=(32, 20, 30))
+        file["timestamps"] = np.arange(300) * 100
+    for later in expected[1:]:
+        np.copyto(expected[0], later, where=np.isnan(expected[0]))
+    for before, frame in itertools.pairwise(expected):
+        np.copyto(frame, before, where=np.isnan(frame))
+    return path, expected.reshape(-1, 20, 30)
+
+
+def test_lost_packets_are_put_right_before_missing_readings_are_filled(lossy):
+    path, expected = lossy
+    recording = open_recording(path, packet_length=0)
+    recording.cache(torch.device("cpu"))
+    np.testing.assert_array_equal(recording.read(np.arange(300)), expected)
+    assert recording.packet_length == 144 and all(repair.starts for repair in recording.repairs.values())
+
+
+@pytest.mark.parametrize("start, stop", [(0, 5), (30, 34), (64, 65), (95, 160), (290, 300)])
+def test_a_window_of_repaired_frames_equals_the_cached_one_in_any_process(lossy, start, stop):
+    path, _ = lossy
+    cached = open_recording(path, packet_length=0)
+    cached.cache(torch.device("cpu"))
+    window = np.arange(start, stop)
+    recording = open_recording(path, packet_length=0)
+    np.testing.assert_array_equal(recording.read(window), cached.read(window))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(recording)).read(window), cached.read(window))
+
+
+def test_frames_are_left_as_they_stand_where_no_repair_is_asked_for(lossy):
+    path, _ = lossy
+    recording = open_recording(path)
+    with h5py.File(path) as file:
+        stored = file["frames"][:]
+    there = stored > -40
+    np.testing.assert_array_equal(recording.read(np.arange(300)).numpy()[there], stored[there])
+    assert not recording.repairs
+
+
+@pytest.mark.parametrize(
+    "cached, message", [(True, r"in \d+ of 300 frames; \d+ were put right, 0 are"), (False, "as it is read")]
+)
+def test_repairs_are_told_once(lossy, caplog, cached, message):
+    recording = open_recording(lossy[0], packet_length=0)
+    with caplog.at_level("INFO"):
+        if cached:
+            recording.cache(torch.device("cpu"))
+        for start in (0, 100, 0):
+            recording.read(np.arange(start, start + 64))
+    (told,) = [record.getMessage() for record in caplog.records if "packets of 144" in record.getMessage()]
+    assert re.search(message, told)
 
 
 def test_frames_beyond_the_ends_repeat_the_edge_frame(tmp_path):
