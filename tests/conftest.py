@@ -8,11 +8,33 @@ import h5py
 import numpy as np
 import pytest
 import simplejson
+import torch
 
 from slowfast_thermal.config import load_config
 from slowfast_thermal.preparation.synthetic import synthesize
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "Thermal"
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--device", choices=["cpu", "cuda"], help="of the tests of networks (default: a GPU, if there is one)"
+    )
+
+
+@pytest.fixture
+def on_device(request, monkeypatch):
+    """What a test makes lies on the device of the run, where float32 has all its bits and sums a fixed order."""
+    name = request.config.getoption("--device") or ("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cpu":
+        yield
+        return
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
+    torch.set_default_device(name)
+    yield
+    torch.set_default_device(None)
 
 
 @pytest.fixture(scope="session")

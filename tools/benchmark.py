@@ -8,10 +8,13 @@ tools/benchmark.py head        interactions with a clip's memory shared by its p
 tools/benchmark.py processes   a training step of two processes on a CPU, beside one
 tools/benchmark.py growth      how cost grows with clips, people, memory, input, keyframes and recordings
 tools/benchmark.py all         all of these
+tools/benchmark.py gpu --minutes 8 --output FOLDER    everything that CUDA does, tried and measured in one run; with
+                               --device cpu small networks show that the run ends well
 """
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -20,27 +23,40 @@ from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from slowfast_thermal.checkpoint.training_state import replacing
+from slowfast_thermal.errors import INTERRUPTED
 from tools.benchmarks import data, growth, head, processes, step
 from tools.benchmarks.common import environment
+from tools.benchmarks.gpu import run as gpu
 
 PARTS = ("data", "step", "inference", "head", "processes", "growth")
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=[*PARTS, "all"], help="what to measure")
+    parser.add_argument("part", choices=[*PARTS, "all", "gpu"], help="what to measure")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--data", default="", help="folder of recordings for part data (default: synthetic ones)")
+    parser.add_argument(
+        "--data", default="", help="folder of recordings for parts data and gpu (default: synthetic ones)"
+    )
     parser.add_argument("--clips", type=int, help="of a step (default 4 on a GPU, 1 on a CPU)")
     parser.add_argument("--repeats", type=int, default=5, help="of which the median is taken (default 5)")
     parser.add_argument("--threads", type=int, help="of the CPU (default: one a core)")
+    parser.add_argument("--minutes", type=float, default=8.0, help="that part gpu may take (default 8)")
     parser.add_argument("--output", type=Path, help="folder for the results as JSON, and for the plots of part growth")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.part == "gpu" and not args.output:
+        parser.error("part gpu writes as it goes: give --output FOLDER")
+    return args
 
 
 def main() -> None:
     args = parse_args()
     device = torch.device(args.device)
+    if args.part == "gpu":
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(INTERRUPTED))
+        gpu.measure(args.minutes, device, args.data, args.output)
+        print((args.output / f"benchmark_gpu_{device.type}.md").read_text())
+        return
     clips = args.clips or (4 if device.type == "cuda" else 1)
     if args.threads:
         torch.set_num_threads(args.threads)

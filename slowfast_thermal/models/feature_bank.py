@@ -131,7 +131,7 @@ class FeatureBank:
         return torch.where(larger > 0, smaller / larger, 1.0)
 
     def state_dict(self) -> dict:
-        """Everything remembered, as tensors, numbers and names."""
+        """Everything remembered, as tensors on the CPU, numbers and names."""
         stored = sorted(
             (place, timestamp, keyframe)
             for (place, _), found in self._seconds.items()
@@ -140,10 +140,10 @@ class FeatureBank:
         keyframes = [keyframe for _, _, keyframe in stored]
         return {
             "recordings": list(self._recordings),
-            "keyframes": torch.tensor([[place, timestamp] for place, timestamp, _ in stored], dtype=torch.int64),
+            "keyframes": torch.tensor([[place, time] for place, time, _ in stored], dtype=torch.int64, device="cpu"),
             "num_persons": [len(keyframe.features) for keyframe in keyframes],
-            "features": torch.cat([torch.zeros(0, self._dim), *(keyframe.features.cpu() for keyframe in keyframes)]),
-            "losses": [keyframe.loss.item() for keyframe in keyframes],
+            "features": torch.cat([self._last_loss.new_zeros(0, self._dim), *(k.features for k in keyframes)]).cpu(),
+            "losses": torch.stack([self._last_loss, *(k.loss for k in keyframes)]).tolist()[1:],
             "last_loss": self._last_loss.item(),
         }
 

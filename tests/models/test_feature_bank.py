@@ -5,24 +5,30 @@ import torch
 
 from slowfast_thermal.models.feature_bank import FeatureBank
 
+pytestmark = pytest.mark.usefixtures("on_device")
 DIM, PER_SECOND, WINDOW = 3, 2, (2, 3)
 SECONDS = list(range(-WINDOW[0], WINDOW[1] + 1))
 
 
 def new_bank(recordings=("A", "B"), penalty=False):
-    return FeatureBank(list(recordings), WINDOW, PER_SECOND, DIM, penalty)
+    return FeatureBank(list(recordings), WINDOW, PER_SECOND, DIM, penalty, torch.get_default_device())
+
+
+def on_cpu(numbers):
+    """Keyframes and clips, which a bank is given there wherever it lies."""
+    return torch.tensor(numbers, dtype=torch.int64, device="cpu")
 
 
 def store(bank, recording, timestamp, *people, loss=1.0):
     """Stores a keyframe whose people have features of one repeated number."""
     features = torch.tensor(people).view(-1, 1).expand(-1, DIM)
-    metadata = torch.tensor([[recording, timestamp]] * len(people))
-    bank.update(metadata, torch.zeros(len(people), dtype=torch.int64), features, torch.tensor(loss))
+    metadata = on_cpu([[recording, timestamp]] * len(people))
+    bank.update(metadata, on_cpu([0] * len(people)), features, torch.tensor(loss))
 
 
 def around(bank, recording, timestamp):
     """The remembered numbers by second before (-) and after the keyframe."""
-    memory = bank.read(torch.tensor([[recording, timestamp]]), torch.tensor([0]), 1)
+    memory = bank.read(on_cpu([[recording, timestamp]]), on_cpu([0]), 1)
     assert memory.shape == (1, len(SECONDS), PER_SECOND, DIM)
     people = {second: rows[rows != 0].tolist() for second, rows in zip(SECONDS, memory[0, ..., 0])}
     return {second: numbers for second, numbers in people.items() if numbers}
@@ -65,8 +71,8 @@ def test_a_keyframe_that_comes_again_takes_the_place_of_its_earlier_self():
 
 def test_a_keyframe_twice_in_a_batch_is_stored_once():
     bank = new_bank()
-    metadata = torch.tensor([[0, 9_000], [0, 9_500], [0, 9_000]])
-    bank.update(metadata, torch.tensor([2, 1, 0]), torch.tensor([[1.0], [2.0], [3.0]]).expand(-1, DIM))
+    metadata = on_cpu([[0, 9_000], [0, 9_500], [0, 9_000]])
+    bank.update(metadata, on_cpu([2, 1, 0]), torch.tensor([[1.0], [2.0], [3.0]]).expand(-1, DIM))
     assert around(bank, 0, 10_000) == {-1: [1.0, 2.0]}
 
 
@@ -74,8 +80,8 @@ def test_each_clip_of_a_batch_reads_its_own_surroundings():
     bank = new_bank()
     store(bank, 0, 9_000, 1.0)
     store(bank, 1, 51_000, 2.0)
-    metadata = torch.tensor([[1, 50_000], [0, 10_000], [0, 10_000]])
-    memory = bank.read(metadata, torch.tensor([0, 1, 1]), 2)
+    metadata = on_cpu([[1, 50_000], [0, 10_000], [0, 10_000]])
+    memory = bank.read(metadata, on_cpu([0, 1, 1]), 2)
     assert memory[0, SECONDS.index(1), 0].tolist() == [2.0] * DIM and memory[0].count_nonzero() == DIM
     assert memory[1, SECONDS.index(-1), 0].tolist() == [1.0] * DIM and memory[1].count_nonzero() == DIM
 
@@ -93,7 +99,7 @@ def test_stale_people_count_by_the_ratio_of_the_losses(old, new, weight):
 def test_what_is_stored_has_no_gradient_and_does_not_change_with_its_source():
     bank = new_bank()
     features = torch.ones(1, DIM, requires_grad=True)
-    bank.update(torch.tensor([[0, 9_000]]), torch.tensor([0]), features)
+    bank.update(on_cpu([[0, 9_000]]), on_cpu([0]), features)
     with torch.no_grad():
         features.fill_(5)
     assert around(bank, 0, 10_000) == {-1: [1.0]}

@@ -11,6 +11,7 @@ from slowfast_thermal.pyslowfast import SlowFast, construct_optimizer, frozen_bn
 from tests.checkpoint.test_pretrained import BOXES, clip, config, network
 from tests.checkpoint.test_sources import randomise
 
+pytestmark = pytest.mark.usefixtures("on_device")
 PLAIN = dict(SPEED__FOLD_NORM=False, SPEED__FOLD_CHANNELS=False)
 NONLOCAL = [[[], []], [[1, 3], []], [[1], []], [[], []]]
 

@@ -19,6 +19,7 @@ from slowfast_thermal.models.interaction import (
 )
 from slowfast_thermal.models.interaction_blocks import BLOCK_REGISTRY, InteractionBlock, Others
 
+pytestmark = pytest.mark.usefixtures("on_device")
 HERE = Path(__file__).parent
 GOLDEN = {
     "serial_P": ("serial", ["P"]),
@@ -50,7 +51,7 @@ def build_random(structure: str, blocks: list, **arguments) -> InteractionStruct
 def build_golden(name: str) -> tuple[InteractionStructure, dict[str, Tensor], Tensor]:
     """AlphAction's weights, the inputs by argument name, and AlphAction's output."""
     with np.load(HERE / f"interaction_golden/{name}.npz") as file:
-        arrays = {key: torch.from_numpy(value) for key, value in file.items()}
+        arrays = {key: torch.from_numpy(value).to(torch.get_default_device()) for key, value in file.items()}
     model = build(*GOLDEN[name])
     weights = {key.removeprefix("param."): value for key, value in arrays.items() if key.startswith("param.")}
     prefix = "roi_heads.action.feature_extractor.ia_structure."
@@ -118,7 +119,7 @@ def test_computes_what_alphaction_computes(name):
 @pytest.mark.parametrize("name", GOLDEN)
 def test_computes_nearly_the_same_in_bfloat16(name):
     model, inputs, expected = build_golden(name)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(torch.get_default_device().type, torch.bfloat16):
         result = model(**inputs)
     result.float().sum().backward()
     torch.testing.assert_close(result.float(), expected, rtol=0, atol=0.05 * expected.abs().max().item())
@@ -139,7 +140,7 @@ def test_scores_do_not_depend_on_order_or_batching_of_clips(structure, blocks, m
 def test_people_of_a_clip_need_not_stand_together(structure, blocks):
     model, inputs = build_random(structure, blocks), make_inputs()
     together = model(**inputs)
-    order = torch.tensor([4, 0, 3, 1, 5, 2])
+    order = torch.tensor([4, 0, 3, 1, 5, 2], device="cpu")
     inputs.update(persons=inputs["persons"][order], person_clips=PEOPLE[order])
     torch.testing.assert_close(model(**inputs), together[order], rtol=1e-4, atol=1e-5)
 

@@ -4,6 +4,8 @@ import torch.nn.functional as F
 
 from slowfast_thermal.models.losses import SigmoidLoss, SoftmaxLoss, class_weights
 
+pytestmark = pytest.mark.usefixtures("on_device")
+
 
 @pytest.fixture
 def people():

@@ -9,6 +9,8 @@ from slowfast_thermal.models import ThermalSlowFast
 from slowfast_thermal.models.input_layer import ThermalInput
 from tests.conftest import CONFIGS
 
+pytestmark = pytest.mark.usefixtures("on_device")
+
 
 def config(name, *overrides):
     fixed = ["DATA.PATH_TO_DATA_DIR", ".", "NUM_GPUS", "0"]
@@ -45,8 +47,8 @@ def test_the_input_layer_resizes_bilinearly_and_normalises_each_channel():
     (out,) = ThermalInput((20, 33), mean, std)([clip])
     assert out.shape == (2, 3, 3, 20, 33)
     for n, c, t in np.ndindex(2, 3, 3):
-        expected = (bilinear_by_hand(clip[n, 0, t].numpy(), 20, 33) - mean[c]) / std[c]
-        np.testing.assert_allclose(out[n, c, t].numpy(), expected, atol=1e-5)
+        expected = (bilinear_by_hand(clip[n, 0, t].cpu().numpy(), 20, 33) - mean[c]) / std[c]
+        np.testing.assert_allclose(out[n, c, t].cpu().numpy(), expected, atol=1e-5)
 
 
 def test_parameters_have_the_names_and_shapes_of_pyslowfasts_own_network():
@@ -93,7 +95,7 @@ def test_under_autocast_boxes_keep_their_precision():
     seen = []
     model.head.s0_roi.register_forward_pre_hook(lambda _module, args: seen.extend(args))
     inputs, boxes = batch(cfg, num_clips=1, people=1)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(torch.get_default_device().type, torch.bfloat16):
         model(inputs, boxes)
     assert [part.dtype for part in seen] == [torch.float32, torch.float32]
 

@@ -10,7 +10,9 @@ from slowfast_thermal.models.interaction import STRUCTURE_REGISTRY
 from slowfast_thermal.models.roi_head import interaction_lr_factors
 from tests.conftest import CONFIGS
 
+pytestmark = pytest.mark.usefixtures("on_device")
 STRUCTURES = [("serial", list("POM")), ("dense_serial", list("POMPOM")), ("parallel", [list("POM"), list("POM")])]
+# Boxes lie on the CPU, as the loader gives them.
 BOXES = torch.tensor([[0, 0, 0, 60, 60], [0, 50, 20, 90, 60], [1, 10, 0, 40, 50]]).float()
 OBJECTS = torch.tensor([[1.0, 0, 0, 30, 30]])
 WINDOW, PER_SECOND, DIM = (3, 2), 2, 20
@@ -74,8 +76,8 @@ def test_pools_what_pyslowfasts_head_pools():
     reference = pyslowfast.ResNetRoIHead([16, 4], 5, [[4, 1, 1], [8, 1, 1]], [[3, 3]] * 2, [16] * 2, act_func="sigmoid")
     reference.projection = reference.act = nn.Identity()
     pooled = head.pool(features, BOXES, OBJECTS)
-    torch.testing.assert_close(pooled.persons, reference(list(features), BOXES))
-    torch.testing.assert_close(pooled.objects, reference(list(features), OBJECTS))
+    torch.testing.assert_close(pooled.persons, reference(list(features), BOXES.to(features[0].device)))
+    torch.testing.assert_close(pooled.objects, reference(list(features), OBJECTS.to(features[0].device)))
     assert (pooled.person_clips.tolist(), pooled.object_clips.tolist(), pooled.num_clips) == ([0, 0, 1], [1], 2)
 
 
@@ -116,7 +118,7 @@ def test_the_keyframes_own_second_holds_the_people_of_the_clip():
 def test_objects_and_memory_change_the_scores_of_their_clip_alone():
     head, features, memory = build_head().eval(), make_features(), make_memory()
     before = head(features, BOXES, OBJECTS, memory)
-    moved = OBJECTS + torch.tensor([0, 20.0, 10, 40, 10])
+    moved = OBJECTS + torch.tensor([0, 20.0, 10, 40, 10], device="cpu")
     assert (head(features, BOXES, moved, memory) != before).any(1).tolist() == [False, False, True]
     memory[0, 0] += 1
     assert (head(features, BOXES, OBJECTS, memory) != before).any(1).tolist() == [True, True, False]

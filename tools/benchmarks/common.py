@@ -18,14 +18,15 @@ CONFIGS = REPOSITORY / "configs" / "Thermal"
 def environment(device: torch.device) -> dict[str, object]:
     """Hardware, versions and commit."""
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=REPOSITORY, capture_output=True, text=True)
+    describe = "command -v git >/dev/null && git describe --always --dirty"
+    commit = subprocess.run(describe, shell=True, cwd=REPOSITORY, capture_output=True, text=True)
     return {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else models[0].partition(":")[2].strip(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
-        "commit": commit.stdout.strip(),
+        "commit": commit.stdout.strip() or "unknown",
         "date": datetime.date.today().isoformat(),
     }
 
