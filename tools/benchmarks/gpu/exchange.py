@@ -30,8 +30,9 @@ def main() -> None:
     if on_gpu:
         torch.cuda.set_device(device)
     found: dict[str, object] = {"backend": backend}
+    # Made before the processes meet, as a network that is made later is shared at once.
+    alone, together = (Workload(device, CLIPS if on_gpu else 1, *options) for _ in range(2))
     with process_group(place, backend, TIMEOUT):
-        alone, together = (Workload(device, CLIPS if on_gpu else 1, *options) for _ in range(2))
         together.model = DistributedDataParallel(together.model)
         alone.model.eval(), together.model.eval()
         for load in (alone, together):

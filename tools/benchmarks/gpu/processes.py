@@ -122,7 +122,12 @@ def tests(setting: Setting) -> None:
     options = ("-q", "-m", "not slow", "-p", "no:cacheprovider", "--device", setting.device.type)
     with _Command(setting, "-m", "pytest", *options, *files) as command:
         text = command.output()
-    for word in ("passed", "failed", "skipped", "error"):
-        count = re.search(rf"(\d+) {word}", text)
-        setting.tell(word, int(count[1]) if count else 0)
+    counts = {
+        word.rstrip("s"): int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped|errors?)", text)
+    }
+    if not counts:
+        raise RuntimeError(f"{command.command} told no result: {' '.join(text.split())[-200:]}")
+    setting.tell("passed", counts.get("passed", 0))
+    setting.tell("skipped", counts.get("skipped", 0))
+    setting.tell("failed", counts.get("failed", 0) + counts.get("error", 0))
     setting.tell("which failed", re.findall(r"^(?:FAILED|ERROR) (\S+)", text, re.MULTILINE)[:20])

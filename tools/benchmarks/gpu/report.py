@@ -35,7 +35,7 @@ GOALS = (
     Goal("clips cut on the device beside the CPU's", "parity", "largest difference of a clip cut on the device", "at most", 1e-5),
     Goal("mAP beside the CPU's", "evaluation", "difference of the mAP from the CPU's", "at most", 1e-6),
     Goal("losses after resuming, relative", "training:resume", "relative difference of a run that was resumed", "at most", 1e-3),
-    Goal("gradients of torchrun's processes beside one alone, relative", "processes", "relative distance of the gradients", "at most", 1e-3),
+    Goal("gradients of torchrun's processes beside one alone, relative", "processes", "relative distance of the gradients", "at most", 1e-2),
     Goal("SIGTERM keeps a checkpoint", "processes", "SIGTERM was told and a checkpoint kept", "is", True),
     Goal("the same command goes on", "processes", "the same command went on", "is", True),
     Goal("tests that fail on the device", "processes:tests", "failed", "is", 0),

@@ -129,7 +129,7 @@ def variants(setting: Setting) -> None:
         torch.backends.cudnn.benchmark = name == "cudnn.benchmark"
         try:
             _, figures = _measured(make, device)
-        except torch.OutOfMemoryError as error:
+        except torch.cuda.OutOfMemoryError as error:
             figures = {"error": str(error).splitlines()[0]}
         setting.tell(name, figures)
 
@@ -143,12 +143,16 @@ def by_operation(setting: Setting) -> None:
 
 def compiled(setting: Setting) -> None:
     """A CPU compiles too long for a run that only shows that it ends; there the step is not compiled."""
-    device = setting.device
-    workload = Workload(device, 1 if setting.small else CLIPS, *setting.overrides(SPEED__COMPILE=not setting.small))
-    start = time.perf_counter()
-    workload.step()
-    synchronize(device)
-    setting.tell("first step, s", time.perf_counter() - start)
-    _, figures = _measured(lambda: workload, device)
+
+    def make() -> Workload:
+        overrides = setting.overrides(SPEED__COMPILE=not setting.small)
+        workload = Workload(setting.device, 1 if setting.small else CLIPS, *overrides)
+        start = time.perf_counter()
+        workload.step()
+        synchronize(setting.device)
+        setting.tell("first step, s", time.perf_counter() - start)
+        return workload
+
+    _, figures = _measured(make, setting.device)
     for figure, value in figures.items():
         setting.tell(figure, value)

@@ -1,6 +1,7 @@
 """The training loop on the recordings: how fast it is, where it waits, and whether it goes on as it was stopped."""
 
 import contextlib
+import gc
 import statistics
 import time
 import warnings
@@ -13,6 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from slowfast_thermal.engine import train as engine
+from slowfast_thermal.engine.device import mixed_precision
 from tools.benchmarks.gpu.parity import MAIN, exact_float32
 from tools.benchmarks.gpu.run import Setting
 
@@ -101,6 +103,7 @@ def measure(setting: Setting) -> None:
         )
         if not setting.small:
             tell(f"{name}, waits for the device an iteration, by place", _waits(cfg))
+            gc.collect()
             torch.cuda.reset_peak_memory_stats()
         watch, began = _Watch(8 if setting.small else ITERATIONS, end), time.perf_counter()
         with watch.attached():
@@ -155,6 +158,18 @@ def _waits(cfg) -> dict[str, float]:
         if "synchroniz" in str(warning.message)
     )
     return {place: count / WATCHED for place, count in places.most_common(12)}
+
+
+def float16(setting: Setting) -> None:
+    """Some iterations as on a GPU without bfloat16: in float16, with the scaler of the gradients."""
+    cfg = setting.config(MAIN, LOG_PERIOD=2, TENSORBOARD__ENABLE=False)
+    watch = _Watch(8 if setting.small else 40, setting.end)
+    with mock.patch.object(torch.cuda, "is_bf16_supported", lambda **_: False):
+        setting.tell("type", str(mixed_precision(cfg, setting.device)).removeprefix("torch."))
+        with watch.attached():
+            engine.train(cfg)
+    setting.tell("iterations", len(watch.losses))
+    setting.tell("first and last loss", [watch.losses[0], watch.losses[-1]])
 
 
 def resume(setting: Setting) -> None:
