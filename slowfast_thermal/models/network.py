@@ -90,6 +90,9 @@ class ThermalSlowFast(SlowFast):
         self.head.act = ScoresInEvaluation(multi_label=cfg.MODEL.LOSS_FUNC == "bce")
         self._checkpoints = cfg.SPEED.ACTIVATION_CHECKPOINTS
         if cfg.SPEED.COMPILE:
+            # Its eight versions are used up by four stages of one class in training and in evaluation; a last, smaller
+            # batch, or another number of people for person crops, needs more.
+            torch._dynamo.config.cache_size_limit = max(torch._dynamo.config.cache_size_limit, 64)
             for stage in (self.s1, self.s2, self.s3, self.s4, self.s5):
                 stage.compile()
 

@@ -131,3 +131,19 @@ def test_the_compiled_network_computes_what_the_plain_one_computes():
     compiled.load_state_dict(plain.state_dict())
     with torch.inference_mode():
         torch.testing.assert_close(compiled(clip(config()), BOXES), plain(clip(config()), BOXES), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_network_stays_compiled_in_training_and_evaluation_and_for_a_last_smaller_batch(monkeypatch):
+    compile_stage = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda module: compile_stage(module, backend="eager"))
+    monkeypatch.setattr(torch._dynamo.config, "cache_size_limit", 8)
+    monkeypatch.setattr(torch._dynamo.config, "fail_on_recompile_limit_hit", True)
+    model = ThermalSlowFast(config(SPEED__COMPILE=True, MODEL__FROZEN_BN=True))
+    for _ in range(2):
+        for training, clips in ((True, 3), (False, 3), (False, 2)):
+            model.train(training)
+            frozen_bn_stats(model)
+            with torch.set_grad_enabled(training):
+                scores = model([pathway.expand(clips, -1, -1, -1, -1) for pathway in clip(config())], BOXES)
+            assert scores.requires_grad == training
