@@ -60,6 +60,9 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     cfg.THERMAL.PACKET_LENGTH = 0
     # Window in degrees Celsius that is scaled to [0, 1]; temperatures outside are clamped to it.
     cfg.THERMAL.TEMPERATURE_RANGE = [10.0, 35.0]
+    # Kinds of problems, of those that `tools/thermal_data.py validate` finds, with which a run starts all the same: times,
+    # temperatures, sizes, overlap.
+    cfg.THERMAL.ACCEPT_PROBLEMS = []
     # Height and width in pixels to which the network resizes a clip.
     cfg.THERMAL.INPUT_SIZE = [256, 384]
     # Seconds that a clip spans: its frames are those nearest to DATA.NUM_FRAMES * DATA.SAMPLING_RATE times at equal steps, and

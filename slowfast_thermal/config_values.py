@@ -180,6 +180,10 @@ _RULES = {
     "SOLVER.WARMUP_START_LR": number(0),
     "SOLVER.WEIGHT_DECAY": number(0),
     "TEST.BATCH_SIZE": whole(1),
+    "THERMAL.ACCEPT_PROBLEMS": Rule(
+        lambda v: v == [] or several(choice("times", "temperatures", "sizes", "overlap"), "").accepts(v),
+        "a list of times, temperatures, sizes and overlap, or an empty one",
+    ),
     "THERMAL.AUG.BOX_JITTER": number(0, 1),
     "THERMAL.AUG.CROP": below_1(),
     "THERMAL.AUG.ROTATION": number(0, 180),

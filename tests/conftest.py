@@ -70,6 +70,8 @@ def small_overrides(data: Path, output_dir: Path) -> list[str]:
         "DATA.PATH_TO_DATA_DIR": data,
         "OUTPUT_DIR": output_dir,
         "THERMAL.INPUT_SIZE": "[32,48]",
+        # Handmade data have the same keyframes for training and validation.
+        "THERMAL.ACCEPT_PROBLEMS": "['overlap']",
         "RESNET.WIDTH_PER_GROUP": 8,
         "TRAIN.BATCH_SIZE": 4,
         "TRAIN.MIXED_PRECISION": False,

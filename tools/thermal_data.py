@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes, checks and splits data sets of thermal recordings.
 
-tools/thermal_data.py validate FOLDER     exit status 2 if there are problems, 0 if there are none
-tools/thermal_data.py stats FOLDER
+tools/thermal_data.py validate FOLDER [--cfg FILE] [KEY VALUE ...]    exit status 2 if there are problems, 0 if none
+tools/thermal_data.py stats FOLDER [--cfg FILE] [KEY VALUE ...]
 tools/thermal_data.py split FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py split FOLDER FOLDS_FOLDER --by block --folds 5 --guard 6
 tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
@@ -19,10 +19,12 @@ from pathlib import Path
 from tabulate import tabulate
 from tqdm import tqdm
 
+from slowfast_thermal.config import load_config
 from slowfast_thermal.errors import BAD_INPUT, InputError, exit_codes
 from slowfast_thermal.preparation.checks import Report, validate
 from slowfast_thermal.preparation.conversion import convert, read_class_list
 from slowfast_thermal.preparation.folds import FOLD_SPLITS, split_folds
+from slowfast_thermal.preparation.settings import DataSettings
 from slowfast_thermal.preparation.simulated import simulate_rooms
 from slowfast_thermal.preparation.splits import SESSION_PATTERN, SPLITS, split_again
 from slowfast_thermal.preparation.statistics import Range, RecordingStatistics, Statistics, collect_statistics
@@ -76,10 +78,12 @@ def parse_args() -> argparse.Namespace:
 
     command = commands.add_parser("validate", help="list everything that is wrong with a data set")
     add_data_arguments(command)
+    add_config_argument(command)
     add_session_pattern(command)
 
     command = commands.add_parser("stats", help="print what a data set holds")
     add_data_arguments(command)
+    add_config_argument(command)
 
     command = commands.add_parser("split", help="write a data set's train.json and val.json with another split")
     add_data_arguments(command)
@@ -92,7 +96,10 @@ def parse_args() -> argparse.Namespace:
     command.add_argument(
         "--guard", type=float, default=0.0, help="leave out training keyframes nearer to val than this, seconds"
     )
-    return parser.parse_args()
+    args, args.overrides = parser.parse_known_args()
+    if args.overrides and ("cfg" not in args or any(word.startswith("--") for word in args.overrides)):
+        parser.error(f"unrecognized arguments: {' '.join(args.overrides)}")
+    return args
 
 
 def add_data_arguments(command: argparse.ArgumentParser) -> None:
@@ -106,6 +113,25 @@ def add_data_arguments(command: argparse.ArgumentParser) -> None:
             help=f"annotation files, seen from the folder (default annotations/{split}.json)",
         )
     command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_config_argument(command: argparse.ArgumentParser) -> None:
+    """What says how training would read the data; KEY VALUE pairs after it override keys."""
+    command.add_argument(
+        "--cfg",
+        metavar="FILE",
+        default=str(Path(__file__).parents[1] / "configs" / "Thermal" / "Base.yaml"),
+        help="configuration of the training; KEY VALUE pairs override its keys, such as THERMAL.UNIT kelvin",
+    )
+    command.set_defaults(train=None, val=None)
+
+
+def data_settings(args: argparse.Namespace) -> tuple[list[str], list[str], DataSettings]:
+    """Annotation files for training and for validation, and how the recordings are read."""
+    overrides = [*args.overrides, "DATA.PATH_TO_DATA_DIR", args.data_dir, "NUM_GPUS", "0"]
+    cfg = load_config(args.cfg, overrides)
+    files = args.train or cfg.THERMAL.TRAIN_ANNOTATIONS, args.val or cfg.THERMAL.TEST_ANNOTATIONS
+    return *files, DataSettings.from_config(cfg)
 
 
 def add_session_pattern(command: argparse.ArgumentParser) -> None:
@@ -171,8 +197,14 @@ def run_convert(args: argparse.Namespace) -> None:
 
 
 def run_validate(args: argparse.Namespace) -> int:
+    train, val, settings = data_settings(args)
     report = validate(
-        args.data_dir, args.train, args.val, session_pattern=args.session_pattern, progress=recordings_progress
+        args.data_dir,
+        train,
+        val,
+        settings=settings,
+        session_pattern=args.session_pattern,
+        progress=recordings_progress,
     )
     (print_json if args.json else print_report)(report)
     return BAD_INPUT if report.of("problem") else 0
@@ -190,7 +222,8 @@ def print_report(report: Report) -> None:
 
 
 def run_stats(args: argparse.Namespace) -> None:
-    statistics = collect_statistics(args.data_dir, args.train, args.val, progress=recordings_progress)
+    train, val, settings = data_settings(args)
+    statistics = collect_statistics(args.data_dir, train, val, settings=settings, progress=recordings_progress)
     (print_json if args.json else print_statistics)(statistics)
 
 

@@ -7,6 +7,7 @@ centre x, centre y, width, height, each divided by the image size.
 Letters: R people and Q objects of a keyframe, C classes.
 """
 
+import fnmatch
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -46,6 +47,7 @@ class Keyframe:
         labels: (R, C) float32, 1 for a person's actions.
         objects: (Q, 4) float32, boxes of furniture and things like those of people; the highest score first
             (a record without one has 1), then the largest.
+        size: width and height of the image in pixels, (0, 0) where the file does not tell them.
     """
 
     image_id: str | int
@@ -56,6 +58,7 @@ class Keyframe:
     boxes: np.ndarray
     labels: np.ndarray
     objects: np.ndarray
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -208,7 +211,7 @@ class _Reader:
         self._seen_ids[image_id] = self._seen_times[recording, timestamp] = where
         no_people = np.zeros((0, 4), np.float32), np.zeros((0, 0), np.float32)
         boxes = self._read_objects(record, where, image.size, objects)
-        return Keyframe(image_id, where, recording, timestamp, frame_index, *no_people, boxes)
+        return Keyframe(image_id, where, recording, timestamp, frame_index, *no_people, boxes, image.size)
 
     def _read_objects(self, image: dict, where: str, size: tuple[int, int], objects: BoxCollection) -> np.ndarray:
         """(Q, 4) boxes in the order that `Keyframe` gives."""
@@ -271,6 +274,11 @@ def load_annotations(paths: Sequence[Path], guard: Guard = nullcontext) -> Annot
     clipped = [place for boxes in reader.boxes for place in boxes.clipped]
     dropped = [place for boxes in reader.boxes for place in boxes.dropped]
     return Annotations(list((reader.classes or {}).values()), reader.keyframes, clipped, dropped, reader.joined)
+
+
+def of_recordings(keyframes: Sequence[Keyframe], patterns: Sequence[str]) -> list[Keyframe]:
+    """The keyframes of recordings whose name matches one of the patterns, as of a shell."""
+    return [k for k in keyframes if any(fnmatch.fnmatchcase(k.recording, pattern) for pattern in patterns)]
 
 
 def count_boxes(keyframes: Sequence[Keyframe], num_classes: int) -> np.ndarray:

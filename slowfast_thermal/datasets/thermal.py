@@ -3,7 +3,6 @@
 Letters: N clips, T frames of a pathway, H, W sensor pixels, R people and Q objects of a keyframe, C classes.
 """
 
-import fnmatch
 import logging
 from itertools import chain
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from slowfast_thermal.datasets.annotations import Keyframe, count_boxes, load_annotations
+from slowfast_thermal.datasets.annotations import Keyframe, count_boxes, load_annotations, of_recordings
 from slowfast_thermal.datasets.augmentation import Augmentation
 from slowfast_thermal.datasets.channels import planes
 from slowfast_thermal.datasets.clips import ClipFrames, background, check_order, nearest_frames
@@ -55,11 +54,7 @@ class Thermal(torch.utils.data.Dataset):
         )
         annotations = load_annotations([root / name for name in names])
         self.classes = annotations.classes
-        self.keyframes = [
-            keyframe
-            for keyframe in annotations.keyframes
-            if any(fnmatch.fnmatchcase(keyframe.recording, pattern) for pattern in patterns)
-        ]
+        self.keyframes = of_recordings(annotations.keyframes, patterns)
         if len(self.classes) != cfg.MODEL.NUM_CLASSES:
             raise InputError(
                 f"{root / names[0]} lists {len(self.classes)} categories, but MODEL.NUM_CLASSES is "
@@ -138,6 +133,10 @@ class Thermal(torch.utils.data.Dataset):
         """(len(self),) float64: n ** -power where n is the number of boxes of the sample's rarest class."""
         rarest = [self.class_counts[labels.any(0)].min() for _, _, labels in self._samples]
         return np.array(rarest, np.float64) ** -power
+
+    def files(self) -> list[Recording]:
+        """The recordings, not decoded by being listed."""
+        return list(self._cache)
 
     def temperatures(self, recording: str, indices: np.ndarray) -> np.ndarray:
         """(K, H, W) float32 degrees Celsius of a recording's frames at `indices` (K,); beyond its ends these repeat."""

@@ -24,6 +24,8 @@ from slowfast_thermal.engine.test import test
 from slowfast_thermal.engine.train import train
 from slowfast_thermal.errors import BAD_INPUT, FAILED, INTERRUPTED, InputError, exit_codes
 from slowfast_thermal.models import IARoIHead
+from slowfast_thermal.preparation.checks import refuse_problems
+from slowfast_thermal.preparation.settings import DataSettings
 
 
 def check_run(cfg, place: Place | None = None) -> None:
@@ -34,7 +36,7 @@ def check_run(cfg, place: Place | None = None) -> None:
         place: of this process, if something else started the processes.
 
     Raises:
-        InputError: the data do not fit the configuration, a batch is larger than the data set or cannot be shared by
+        InputError: the data have a problem or do not fit the configuration, a batch is larger than the data set or cannot be shared by
             the processes, the blocks of IA cannot be connected, a checkpoint is missing, or OUTPUT_DIR cannot be
             written.
     """
@@ -46,6 +48,7 @@ def check_run(cfg, place: Place | None = None) -> None:
     if cfg.IA.ENABLE:
         with torch.device("meta"):
             IARoIHead.from_config(cfg)
+    train_set = None
     if cfg.TRAIN.ENABLE:
         train_set = Thermal(cfg, "train")
         if cfg.TRAIN.BATCH_SIZE > len(train_set):
@@ -60,6 +63,7 @@ def check_run(cfg, place: Place | None = None) -> None:
                 f"{cfg.THERMAL.TRAIN_ANNOTATIONS} and {cfg.THERMAL.TEST_ANNOTATIONS} list other categories: give "
                 "both the same list."
             )
+        _check_data(cfg, train_set, test_set)
     for key in ("TRAIN", "TEST"):
         path = cfg[key].CHECKPOINT_FILE_PATH
         if cfg[key].ENABLE and path and not Path(path).is_file():
@@ -68,6 +72,17 @@ def check_run(cfg, place: Place | None = None) -> None:
         if cfg[key].CHECKPOINT_TYPE not in kinds:
             raise InputError(f"{key}.CHECKPOINT_TYPE is {cfg[key].CHECKPOINT_TYPE!r}: give one of {', '.join(kinds)}.")
     _check_writable(Path(cfg.OUTPUT_DIR))
+
+
+def _check_data(cfg, *sets: Thermal | None) -> None:
+    """Stops on what `tools/thermal_data.py validate` calls a problem, as far as a second shows it.
+
+    Args:
+        sets: for training, if there is training, and for the test.
+    """
+    recordings = {recording.name: recording for part in sets if part for recording in part.files()}
+    keyframes = (part.keyframes if part else [] for part in sets)
+    refuse_problems(*keyframes, list(recordings.values()), DataSettings.from_config(cfg))
 
 
 def _check_writable(folder: Path) -> None:

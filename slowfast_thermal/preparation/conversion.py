@@ -98,10 +98,9 @@ def _match(
     records: Iterable[_Record], recording: Recording, tolerance: int, skipped: Counter
 ) -> Iterator[tuple[_Record, int]]:
     """The records of a recording that have a frame to themselves, each with the frame's index; the first one takes it."""
-    frame_times = recording.timestamps.astype(np.int64)
     times, frames = set(), set()
     for record in records:
-        distances = np.abs(frame_times - record.timestamp)
+        distances = np.abs(recording.timestamps - record.timestamp)
         frame = int(distances.argmin())
         if distances[frame] > tolerance:
             skipped[f"no frame within {tolerance} ms"] += 1
@@ -167,8 +166,8 @@ def _to_keyframes(
         if not path.is_file():
             skipped_keyframes[f"there is no recording {path.name}"] += len(list(group))
             continue
-        # Only the frames' times and size are used, so any temperature will do.
-        recording = Recording(path, (-math.inf, math.inf), 0.0)
+        # Only the frames' times and size are used, so any temperature and unit will do.
+        recording = Recording(path, (-math.inf, math.inf), 0.0, "celsius")
         for record, frame in _match(group, recording, tolerance, skipped_keyframes):
             keyframes.append(_to_keyframe(record, frame, recording, classes, skipped_boxes))
     return keyframes

@@ -12,9 +12,7 @@ import numpy as np
 from slowfast_thermal.datasets.annotations import Annotations, Keyframe, count_boxes, load_annotations
 from slowfast_thermal.datasets.recordings import Recording, check_folder
 from slowfast_thermal.errors import InputError
-
-# The default of THERMAL.VALID_RANGE, degrees Celsius.
-VALID_RANGE = (-40.0, 300.0)
+from slowfast_thermal.preparation.settings import DataSettings
 
 # An interval between two frames is irregular if it is shorter or longer than the recording's median by this factor,
 REGULAR_FACTOR = 2
@@ -129,24 +127,20 @@ def measure_times(timestamps: np.ndarray) -> Times | None:
     return Times(duration, len(intervals) / duration, interval, float(1 - regular.mean()), num_gaps)
 
 
-def measure_readings(recording: Recording) -> Readings:
-    """Reads the recording through, a part of it at a time.
-
-    Raises:
-        InputError: frames cannot be read.
-    """
-    ever_read = np.zeros((recording.height, recording.width), bool)
+def measure_readings(parts: Iterable[np.ndarray]) -> Readings:
+    """Figures of a recording from what `Recording.parts` gives, which may raise InputError."""
+    ever_read = False
     low, high, total = np.inf, -np.inf, 0.0
-    num_valid = num_frames_with_dead = 0
-    for frames in recording.parts(repaired=False):
+    num_all = num_valid = num_frames_with_dead = 0
+    for frames in parts:
         valid = ~np.isnan(frames)
         ever_read |= valid.any(axis=0)
         num_frames_with_dead += int((~valid).any(axis=(1, 2)).sum())
         readings = frames[valid]
         num_valid += len(readings)
+        num_all += frames.size
         low, high = readings.min(initial=low), readings.max(initial=high)
         total += readings.sum(dtype=np.float64)
-    num_all = recording.num_frames * ever_read.size
     return Readings(
         Range(float(low), float(total / num_valid), float(high)) if num_valid else None,
         num_dead=num_all - num_valid,
@@ -164,7 +158,7 @@ def measure(recording: Recording) -> RecordingStatistics:
         recording.height,
         recording.width,
         measure_times(recording.timestamps),
-        measure_readings(recording),
+        measure_readings(recording.parts(repaired=False)),
     )
 
 
@@ -206,6 +200,7 @@ def collect_statistics(
     train: Sequence[str],
     val: Sequence[str],
     *,
+    settings: DataSettings | None = None,
     progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
 ) -> Statistics:
     """Figures of a data set that training could start on.
@@ -213,22 +208,22 @@ def collect_statistics(
     Args:
         root: folder of the data set, with the recordings in `frames`.
         train, val: annotation files, by their paths from there.
+        settings: of a run; None for the defaults.
         progress: wraps the loop over the recordings, for example `tqdm.tqdm`.
 
     Raises:
         InputError: a file is missing or wrong; `checks.validate` lists everything that is.
     """
-    root = Path(root)
+    root, settings = Path(root), settings or DataSettings.default()
     splits = {
         split: load_annotations([root / name for name in names]) for split, names in (("train", train), ("val", val))
     }
     if splits["train"].classes != splits["val"].classes:
         raise InputError(f"{val[0]} has other categories than {train[0]}: give all files the same list.")
     keyframes = [keyframe for annotations in splits.values() for keyframe in annotations.keyframes]
-    # The temperature for pixels that were never read is not used.
     recordings = {
-        path.stem: measure(Recording(path, VALID_RANGE, 0.0))
-        for path in progress(recording_paths(root / "frames", keyframes))
+        path.stem: measure(settings.open(path))
+        for path in progress(recording_paths(root / settings.frames_dir, keyframes))
     }
     return Statistics(
         list(recordings.values()),

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -16,8 +17,9 @@ from slowfast_thermal.config import load_config
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.checks import validate
 from slowfast_thermal.preparation.overlap import CLIP_FRAMES
+from slowfast_thermal.preparation.recording_checks import time_unit
+from slowfast_thermal.preparation.settings import DataSettings
 from slowfast_thermal.preparation.splits import split_again
-from slowfast_thermal.preparation.statistics import VALID_RANGE
 
 TOOL = Path(__file__).parents[2] / "tools" / "thermal_data.py"
 CONFIGS = Path(__file__).parents[2] / "configs" / "Thermal"
@@ -180,7 +182,21 @@ def same_session(shift):
     return change
 
 
+def in_other_time_unit(factor, start=0):
+    """All times, of frames and keyframes, become so many units a millisecond, after a start in milliseconds."""
+
+    def change(data):
+        for name, timestamps in data.timestamps.items():
+            data.timestamps[name] = ((timestamps + start) * factor).astype(np.int64)
+        for document in data.documents.values():
+            for image in document["images"]:
+                image["timestamp"] = int((image["timestamp"] + start) * factor)
+
+    return change
+
+
 DEAD = -273.2
+FAILED = np.s_[30:33]
 DEFECTS = {
     "image without a field": (
         record("train", "images", 0, frame_idx=None), "problem", "annotations",
@@ -247,7 +263,7 @@ DEFECTS = {
         frames("ROOM_R1", lambda f: f[:, 0]), "problem", "recordings", r"ROOM_R1.h5: 'frames' has shape \(100, 12\)",
     ),
     "wrong type": (
-        frames("ROOM_R1", lambda f: f.astype(np.int16)), "problem", "recordings", r"ROOM_R1.h5: 'frames' .* type int16",
+        frames("ROOM_R1", lambda f: f.astype(np.int16)), "problem", "recordings", r"ROOM_R1.h5: 'frames' .* type int16, counts of no known unit",
     ),
     "a timestamp missing": (
         times("ROOM_R1", lambda t: t[:-1]), "problem", "recordings", r"ROOM_R1.h5: 'timestamps' has shape \(99,\)",
@@ -274,6 +290,29 @@ DEFECTS = {
     "time before the recording": (
         lambda data: data.documents["val"]["images"][0].update(frame_idx=0, timestamp=1), "problem", "times",
         r"val.json, images\[0\]: frame_idx 0 is at 1000 ms, but the timestamp is 1 ms",
+    ),
+    "transposed": (
+        lambda data: data.documents["train"]["images"][1].update(width=8, height=12), "problem", "sizes",
+        r"train.json, images\[1\]: the image is 8 pixels wide and 12 high, but the frames of frames/HALL_R1.h5 are 12 wide "
+        r"and 8 high: store them as \(frames, height, width\)",
+    ),
+    "image of another size": (
+        lambda data: [image.update(width=60, height=40) for image in data.documents["val"]["images"]], "problem", "sizes",
+        r"val.json, images\[0\]: the image is 60 pixels wide .*ROOM_R1.h5 are 12 wide .* correct the one",
+    ),
+    "size of the wrong type": (
+        record("train", "images", 0, width="12", height=8), "problem", "annotations", r"images\[0\]: 'width' is '12'",
+    ),
+    "kelvin": (
+        frames("HALL_R1", lambda f: f + np.float32(273.15)), "problem", "temperatures",
+        r"HALL_R1.h5: .* lie outside THERMAL.TEMPERATURE_RANGE \[10, 35\]; they look like kelvin: set THERMAL.UNIT kelvin",
+    ),
+    "failed reads": (
+        frames("ROOM_R1", lambda f: with_value(f, FAILED, 0.0)), "problem", "temperatures",
+        r"ROOM_R1.h5: 288 readings are exactly 0 degrees .* THERMAL.VALID_RANGE \[7.5,300\], which leaves them out",
+    ),
+    "all the same": (
+        frames("ROOM_R1", lambda f: np.full_like(f, 20)), "problem", "temperatures", r"ROOM_R1.h5: every reading is 20 deg",
     ),
     "gap": (
         times("HALL_R1", lambda t: t + 60_000 * (np.arange(100) > 95)), "warning", "times",
@@ -336,6 +375,25 @@ def test_a_defect_is_found_and_nothing_else(data, change, severity, kind, messag
     (finding,) = told(data.validate())
     assert (finding.severity, finding.kind) == (severity, kind)
     assert re.search(message, finding.message)
+
+
+@pytest.mark.parametrize("factor, start, unit", [
+    (1e3, 0, "microseconds"), (1e6, 0, "nanoseconds"), (1e-3, 0, "seconds"), (1e3, 1.76e12, "microseconds"),
+    (1e6, 1.76e12, "nanoseconds"), (1e-3, 1.76e12, "seconds"),
+])  # fmt: skip
+def test_times_in_another_unit_are_a_problem_of_each_recording(data, factor, start, unit):
+    in_other_time_unit(factor, start)(data)
+    data.write()
+    problems = [finding.message for finding in data.validate().of("problem")]
+    for name in ("HALL_R1", "ROOM_R1"):
+        assert any(
+            re.search(rf"{name}.h5: timestamps .* looks like {unit}: write milliseconds", told) for told in problems
+        )
+
+
+@pytest.mark.parametrize("start, interval", [(0, 5), (0, 9000), (1.76e12, 30_000), (1.7e9, 150)])
+def test_fast_and_slow_recordings_are_in_milliseconds_all_the_same(start, interval):
+    assert time_unit(np.int64(start) + interval * np.arange(100)) is None
 
 
 def rewrite(name, function):
@@ -472,12 +530,11 @@ def test_a_missing_folder_is_named(tmp_path):
         validate(tmp_path / "gone", TRAIN, VAL)
 
 
-def test_checks_look_at_the_clips_and_readings_of_the_configurations(tmp_path):
+def test_checks_look_at_the_clips_of_the_configurations(tmp_path):
     cfg = load_config(
         str(CONFIGS / "SLOWFAST_8x8_R101.yaml"), ["DATA.PATH_TO_DATA_DIR", str(tmp_path), "NUM_GPUS", "0"]
     )
     assert cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE == CLIP_FRAMES
-    assert tuple(cfg.THERMAL.VALID_RANGE) == VALID_RANGE
 
 
 def run_command(*arguments):
@@ -508,6 +565,42 @@ def test_the_command_tells_problems_by_its_exit_status(data):
     assert done.returncode == 2, done.stderr
     (problem,) = [f for f in json.loads(done.stdout)["findings"] if f["severity"] == "problem"]
     assert "frames/ROOM_R1.h5" in problem["message"]
+
+
+def test_the_commands_read_as_the_configuration_says(data):
+    frames("HALL_R1", lambda f: f + np.float32(273.15))(data)
+    frames("ROOM_R1", lambda f: with_value(f + np.float32(273.15), FAILED, 273.15))(data)
+    data.write()
+    (data.folder / "frames").rename(data.folder / "kelvin")
+    (data.folder / "mine.yaml").write_text(
+        f"_BASE_: {CONFIGS / 'Base.yaml'}\nTHERMAL:\n  FRAMES_DIR: kelvin\n  UNIT: kelvin\n"
+    )
+    settings = "--cfg", data.folder / "mine.yaml", "THERMAL.VALID_RANGE", "[5,300]"
+    done = run_command("validate", data.folder, *settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = run_command("stats", data.folder, *settings, "--json")
+    low, high = [json.loads(done.stdout)["recordings"][0]["readings"]["celsius"][key] for key in ("low", "high")]
+    assert 14.9 < low < high < 30.1
+    done = run_command("validate", data.folder, *settings[:2], "THERMAL.VALID_RANGE", "[5,-5]")
+    assert done.returncode == 2 and "THERMAL.VALID_RANGE is [5, -5]" in done.stderr
+
+
+def test_only_the_recordings_that_the_run_uses_are_compared(data):
+    """One annotation file for both, as where recordings say what is for training."""
+    data.documents["train"]["images"] += data.documents["val"]["images"]
+    data.documents["train"]["annotations"] += data.documents["val"]["annotations"]
+    data.documents["val"] = data.documents["train"]
+    data.write()
+    assert {finding.kind for finding in data.validate().of("problem")} == {"overlap"}
+    settings = replace(DataSettings.default(), recordings={"train": ["HALL*"], "val": ["ROOM*"]})
+    assert told(data.validate(settings=settings)) == []
+
+
+def test_an_accepted_problem_is_a_warning(data):
+    frames("ROOM_R1", lambda f: with_value(f, FAILED, 0.0))(data)
+    data.write()
+    report = data.validate(settings=replace(DataSettings.default(), accepted=("temperatures",)))
+    assert [(finding.severity, finding.kind) for finding in told(report)] == [("warning", "temperatures")]
 
 
 def test_what_is_wrong_with_the_real_recordings_is_found_and_counted(real_data):

@@ -12,7 +12,6 @@ import pytest
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.statistics import (
-    VALID_RANGE,
     Range,
     Times,
     collect_statistics,
@@ -49,7 +48,7 @@ def test_dead_readings_are_counted_and_left_out_of_the_temperatures(tmp_path):
     frames[7, 2, 2] = np.inf
     with h5py.File(tmp_path / "A.h5", "w") as file:
         file["frames"], file["timestamps"] = frames, np.arange(150)
-    readings = measure_readings(Recording(tmp_path / "A.h5", VALID_RANGE, 0.0))
+    readings = measure_readings(Recording(tmp_path / "A.h5", (-40.0, 300.0), 0.0).parts())
     assert readings.num_dead == 150 + 9 + 1
     assert readings.share_dead == pytest.approx(160 / 3000)
     assert readings.num_frames_with_dead == 150
@@ -62,7 +61,7 @@ def test_dead_readings_are_counted_and_left_out_of_the_temperatures(tmp_path):
 def test_a_recording_without_a_reading_has_no_temperatures(tmp_path):
     with h5py.File(tmp_path / "A.h5", "w") as file:
         file["frames"], file["timestamps"] = np.full((3, 4, 5), np.nan, np.float32), np.arange(3)
-    readings = measure_readings(Recording(tmp_path / "A.h5", VALID_RANGE, 0.0))
+    readings = measure_readings(Recording(tmp_path / "A.h5", (-40.0, 300.0), 0.0).parts())
     assert readings.celsius is None
     assert (readings.share_dead, readings.num_never_read) == (1, 20)
 
