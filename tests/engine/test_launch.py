@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.engine.launch import check_run
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.checks import MAX_SAMPLED, SAMPLED_PARTS
@@ -84,15 +85,17 @@ def test_a_run_that_only_tests_may_test_on_what_was_trained_on(handmade_data, sm
 
 
 def test_a_large_recording_is_judged_by_a_few_of_its_parts(handmade_data, small_config, monkeypatch):
-    from slowfast_thermal.datasets.recordings import Recording
-
     handmade_data.frames["A"] = np.tile(handmade_data.frames["A"], (30, 1, 1))
     handmade_data.timestamps["A"] = 1000 + 150 * np.arange(3000)
-    read = []
-    decode = Recording.decode
-    monkeypatch.setattr(
-        Recording, "decode", lambda self, *place: read.append((self.name, *place)) or decode(self, *place)
-    )
+    parts = []
+
+    def read_stored(recording, start, stop, out=None):
+        if recording.name == "A":
+            parts.append((start, stop))
+        return whole(recording, start, stop, out)
+
+    whole = Recording.read_stored
+    monkeypatch.setattr(Recording, "read_stored", read_stored)
     check_run(small_config(handmade_data.write(), "MODEL.NUM_CLASSES", 2))
-    parts = [place for name, *place in read if name == "A"]
     assert len(parts) == MAX_SAMPLED < SAMPLED_PARTS and parts[0][0] == 0 and parts[-1][1] == 3000
+    assert all(stop - start <= 64 for start, stop in parts)
