@@ -32,6 +32,8 @@ setup(
     ],
     extras_require={
         "detectron2": ["detectron2"],
-        "test": ["motmetrics", "pytest", "pytorchvideo==0.1.5"],
+        # Recordings compressed with blosc, zstd, lz4 and the like.
+        "compression": ["hdf5plugin"],
+        "test": ["hdf5plugin", "motmetrics", "pytest", "pytorchvideo==0.1.5"],
     },
 )

@@ -123,10 +123,11 @@ def _check_source(dataset: h5py.Dataset, folder: str, where: str, links_left: in
     if os.path.dirname(home) != folder:
         _check_inside(home, home, folder, where)
     kind = layout.get_layout()
+    if layout.get_external_count():
+        name = os.fsdecode(layout.get_external(0)[0])
+        raise InputError(f"{where} takes its values from '{name}', which is no HDF5 file: copy them into the file.")
     if math.prod(dataset.shape or (0,)):
         _check_size(dataset, layout, kind, where)
-    for number in range(layout.get_external_count()):
-        _check_inside(home, os.fsdecode(layout.get_external(number)[0]), folder, where)
     for number in range(layout.get_nfilters()):
         code, _flags, _values, name = layout.get_filter(number)
         _check_filter(code, name, where)
@@ -182,7 +183,7 @@ def _check_size(dataset: h5py.Dataset, layout: h5py.h5p.PropDCID, kind: int, whe
             f"{where} declares shape {shape}, but a recording holds at most {_MAX_FRAMES} frames of {_MAX_PIXELS} pixels: "
             "the file is damaged or must be split."
         )
-    if kind == h5py.h5d.VIRTUAL or layout.get_external_count():
+    if kind == h5py.h5d.VIRTUAL:
         return
     if kind == h5py.h5d.CHUNKED:
         total = math.prod(-(-size // chunk) for size, chunk in zip(shape, layout.get_chunk()))
