@@ -89,7 +89,9 @@ class PersonCrops(ThermalInput):
     def _cut(self, clip: torch.Tensor, boxes: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """(R, K, T, H, W) of the channels of planes (N, S, T, h, w)."""
         channels = make_channels(clip, self.channels).float()
-        grid = positions * (2 / positions.new_tensor([clip.shape[4], clip.shape[3]])) - 1
+        height, width = clip.shape[3:]
+        x, y = positions.unbind(3)
+        grid = torch.stack([x * (2 / width), y * (2 / height)], 3) - 1
         frames = channels.flatten(1, 2)[boxes[:, 0].long()]
         cut = F.grid_sample(frames, grid, mode="bilinear", padding_mode="border", align_corners=False)
         cut = cut.unflatten(1, channels.shape[1:3])
