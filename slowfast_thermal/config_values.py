@@ -252,14 +252,14 @@ def checked(key: str, value: object, default: object) -> object:
     return float(value) if isinstance(default, float) else value
 
 
-def _spelled(value: object, is_text: bool) -> object:
+def _spelled(value: object, wants_text: bool) -> object:
     """What a value spells, as of a Python literal; text keeps what is no text in quotes as it stands."""
     if isinstance(value, str):
         try:
             spelled = ast.literal_eval(value)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return value
-        return value if is_text and not isinstance(spelled, str) else _listed(spelled)
+        return value if wants_text and not isinstance(spelled, str) else _listed(spelled)
     return _listed(value)
 
 

@@ -1,9 +1,11 @@
 """How a run or a tool ends before it is done, and the exit codes that tell why.
 
 0 is success, BAD_INPUT something that the user can mend, INTERRUPTED a run that was asked to stop and that the same command
-continues, and FAILED all else: a process of the run that was lost, or a fault of the program's own, with its traceback.
+continues, UNREAD output of which the reader has gone, and FAILED all else: a process of the run that was lost, or a fault of
+the program's own, with its traceback.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ FAILED = 1
 BAD_INPUT = 2
 # EX_TEMPFAIL of sysexits.h: try again.
 INTERRUPTED = 75
+# What a shell reports of a program whose output no one reads any more.
+UNREAD = 141
 
 
 class InputError(Exception):
@@ -47,9 +51,26 @@ def exit_codes(is_told: Callable[[str], bool] = lambda message: True) -> Iterato
         is_told: whether this process is the one that tells a message.
     """
     try:
-        yield
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if not _is_stdout_closed():
+            raise
+        sys.exit(UNREAD)
     except tuple(kind for kind, _, _ in _ENDINGS) as reason:
         word, code = next((word, code) for kind, word, code in _ENDINGS if isinstance(reason, kind))
         if is_told(str(reason)):
             sys.stderr.write(f"{word}: {reason}\n")
         sys.exit(code)
+
+
+def _is_stdout_closed() -> bool:
+    """Whether the reader of the output, such as `head`, has gone; what is left of the output is then dropped."""
+    try:
+        sys.stdout.flush()
+        return False
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True

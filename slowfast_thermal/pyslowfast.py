@@ -285,10 +285,17 @@ def setup_logging(output_dir: str) -> None:
     for handler in logging.root.handlers:
         if getattr(handler, "stream", None) is sys.stdout:
             handler.addFilter(_is_for_people)
+            handler.handleError = _handle_error
 
 
 def _is_for_people(record: logging.LogRecord) -> bool:
     return record.module not in _EVALUATION_MODULES and not record.getMessage().startswith("json_stats")
+
+
+def _handle_error(record: logging.LogRecord) -> None:
+    """A console that no one reads any more, as behind `head`, is no reason to end or to complain; files have every line."""
+    if not isinstance(sys.exc_info()[1], BrokenPipeError):
+        logging.Handler.handleError(logging.lastResort, record)
 
 
 def log_json_stats(stats: dict, output_dir: str) -> None:

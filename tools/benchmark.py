@@ -23,7 +23,7 @@ from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from slowfast_thermal.checkpoint.training_state import replacing
-from slowfast_thermal.errors import INTERRUPTED
+from slowfast_thermal.errors import INTERRUPTED, exit_codes
 from tools.benchmarks import data, growth, head, processes, step
 from tools.benchmarks.common import environment
 from tools.benchmarks.gpu import run as gpu
@@ -90,4 +90,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with exit_codes():
+        main()

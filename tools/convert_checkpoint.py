@@ -31,8 +31,8 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    args = parse_args()
     with exit_codes():
+        args = parse_args()
         weights = read_weights(args.file, args.type)
         print(tabulate(summarize(weights).items(), tablefmt="plain"))
         if args.command == "convert":

@@ -38,7 +38,8 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    args = parse_args()
+    with exit_codes():
+        args = parse_args()
     watch_signals()
     # Given shards are PySlowFast's way, also where srun starts a task on each machine.
     place = launcher_place(os.environ) if args.num_shards == 1 else None

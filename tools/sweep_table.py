@@ -17,8 +17,8 @@ def main() -> None:
     parser.add_argument(
         "folder", metavar="FOLDER", type=Path, help="holds a folder KEY=VALUE,...,RNG_SEED=N for each run"
     )
-    args = parser.parse_args()
     with exit_codes():
+        args = parser.parse_args()
         table = sweep_table(args.folder)
         text = table.to_markdown(index=False, floatfmt=".3f")
         for name, content in (("table.md", f"{text}\n"), ("table.csv", table.to_csv(index=False))):

@@ -352,8 +352,8 @@ COMMANDS = {
 
 
 def main() -> None:
-    args = parse_args()
     with exit_codes():
+        args = parse_args()
         sys.exit(COMMANDS[args.command](args))
 
 

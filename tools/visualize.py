@@ -65,8 +65,8 @@ def visualize(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    args = parse_args()
     with exit_codes():
+        args = parse_args()
         visualize(args)
 
 

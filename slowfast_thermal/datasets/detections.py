@@ -1,7 +1,5 @@
 """People that a detector found, for keyframes: AVA's predicted boxes as CSV, or COCO's results as JSON."""
 
-import csv
-import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +9,7 @@ import numpy as np
 
 from slowfast_thermal.datasets.annotations import Keyframe
 from slowfast_thermal.datasets.boxes import CORNERS, LEFT_TOP_PIXELS, BoxCollection
-from slowfast_thermal.datasets.records import are_four_numbers, field, is_finite, read_json
+from slowfast_thermal.datasets.records import are_four_numbers, field, is_finite, read_csv, read_json
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.user_input import is_file, shortened
 
@@ -129,26 +127,16 @@ def _read_coco_results(path: Path) -> Iterator[_Record]:
 def _read_ava_boxes(path: Path) -> Iterator[_Record]:
     if not is_file(path):
         raise InputError(f"File '{path}' does not exist: check THERMAL.TEST_DETECTIONS.")
-    rows = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig", errors="replace"), newline=""), strict=True)
-    try:
-        for row in rows:
-            where = f"{path}, line {rows.line_num}"
-            if row:
-                yield _to_record(row, where)
-    except csv.Error as error:
-        raise InputError(f"{path}, line {rows.line_num} is no line of a CSV file ({error}): write it again.") from None
-
-
-def _to_record(row: list[str], where: str) -> _Record:
-    try:
-        recording, timestamp, *box, _label, score = row
-        box, score, key = [float(v) for v in box], float(score), (recording, int(timestamp))
-        fits = len(box) == 4 and all(map(math.isfinite, (*box, score))) and box[0] < box[2] and box[1] < box[3]
-    except ValueError:
-        fits = False
-    if not fits:
-        raise InputError(
-            f"{where}: {shortened(','.join(row))} is not 'recording,timestamp,x1,y1,x2,y2,label,score' with a time in whole "
-            "milliseconds, x1 < x2 and y1 < y2: correct it."
-        )
-    return _Record(where, key, box, score)
+    for where, row in read_csv(path):
+        try:
+            recording, timestamp, *box, _label, score = row
+            box, score, key = [float(v) for v in box], float(score), (recording, int(timestamp))
+            fits = len(box) == 4 and all(map(math.isfinite, (*box, score))) and box[0] < box[2] and box[1] < box[3]
+        except ValueError:
+            fits = False
+        if not fits:
+            raise InputError(
+                f"{where}: {shortened(','.join(row))} is not 'recording,timestamp,x1,y1,x2,y2,label,score' with a time in "
+                "whole milliseconds, x1 < x2 and y1 < y2: correct it."
+            )
+        yield _Record(where, key, box, score)

@@ -1,7 +1,10 @@
-"""Reading JSON files whose records users wrote."""
+"""Reading JSON and CSV files whose records users wrote."""
 
+import csv
+import io
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from slowfast_thermal.errors import InputError
@@ -18,6 +21,18 @@ def read_json(path: Path) -> object:
         raise InputError(f"{path} cannot be read ({error.strerror}): check its permissions.") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON ({error}): write it again.") from None
+
+
+def read_csv(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The rows of a CSV file that exists, each behind its place. Raises InputError where a line is none of a CSV file."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for row in rows:
+            if row:
+                yield f"{path}, line {rows.line_num}", row
+    except csv.Error as error:
+        raise InputError(f"{path}, line {rows.line_num} is no line of a CSV file ({error}): write it again.") from None
 
 
 def field(record: object, key: str, kind: type | tuple[type, ...], where: str) -> object:

@@ -29,7 +29,7 @@ class Thermal(torch.utils.data.Dataset):
 
     Args:
         cfg: PySlowFast's configuration with node THERMAL.
-        split: "train", or "val" or "test", which both read THERMAL.TEST_ANNOTATIONS.
+        split: "train", or "val" or "test", which both read THERMAL.TEST_ANNOTATIONS; only "val" may have no person.
 
     Attributes:
         classes: names of the C classes.
@@ -83,7 +83,7 @@ class Thermal(torch.utils.data.Dataset):
             logger.info("%s.", summary)
             labels = [np.zeros((len(found), len(self.classes)), np.float32) for found in boxes]
         self._samples = [sample for sample in zip(self.keyframes, boxes, labels) if len(sample[1])]
-        if not self._samples:
+        if not self._samples and split != "val":
             raise InputError(f"{where} has a person's box, so there is nothing to {purpose} on: annotate some.")
         self._seed = cfg.RNG_SEED
         self._batch_size = cfg.TRAIN.BATCH_SIZE

@@ -20,7 +20,7 @@ from slowfast_thermal.checkpoint.sources import SOURCES
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.engine.interruption import signals_handled_by, watch_signals
 from slowfast_thermal.engine.processes import Place, process_group
-from slowfast_thermal.engine.test import test
+from slowfast_thermal.engine.test import has_validation, test
 from slowfast_thermal.engine.train import train
 from slowfast_thermal.errors import BAD_INPUT, FAILED, INTERRUPTED, InputError, exit_codes
 from slowfast_thermal.models import IARoIHead
@@ -56,8 +56,8 @@ def check_run(cfg, place: Place | None = None) -> None:
                 f"TRAIN.BATCH_SIZE is {cfg.TRAIN.BATCH_SIZE}, but there are {len(train_set)} training keyframes: "
                 f"set it to {len(train_set)} or less."
             )
-    if cfg.TRAIN.ENABLE or cfg.TEST.ENABLE:
-        test_set = Thermal(cfg, "test")
+    if cfg.TEST.ENABLE or (cfg.TRAIN.ENABLE and has_validation(cfg)):
+        test_set = Thermal(cfg, "test" if cfg.TEST.ENABLE else "val")
         if cfg.TRAIN.ENABLE and test_set.classes != train_set.classes:
             raise InputError(
                 f"{cfg.THERMAL.TRAIN_ANNOTATIONS} and {cfg.THERMAL.TEST_ANNOTATIONS} list other categories: give "

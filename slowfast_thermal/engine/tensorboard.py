@@ -39,7 +39,8 @@ class TrainingBoard:
         """`dataset` holds the evaluated keyframes."""
         if not self._writer:
             return
-        self._writer.add_scalar("Val/mAP", evaluation.mean_ap, epoch)
+        if evaluation.json_map is not None:
+            self._writer.add_scalar("Val/mAP", evaluation.json_map, epoch)
         for name, ap in evaluation.class_ap.items():
             if ap is not None:
                 self._writer.add_scalar(f"Val/AP/{name}", ap, epoch)

@@ -21,18 +21,30 @@ from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.ava_files import export_ava_files
 from slowfast_thermal.evaluation.metrics import DetectionMeter, Evaluation, bootstrap_interval
 from slowfast_thermal.evaluation.report import write_report
-from slowfast_thermal.evaluation.results import results_table, write_results
+from slowfast_thermal.evaluation.results import result_sentence, results_table, write_results
 from slowfast_thermal.models import ThermalSlowFast
 from slowfast_thermal.pyslowfast import distributed as du
+from slowfast_thermal.user_input import is_file
 
 logger = logging.getLogger(__name__)
+
+
+def has_validation(cfg) -> bool:
+    """Whether a training has annotations to evaluate on: without TEST.ENABLE they may be missing."""
+    root = Path(cfg.DATA.PATH_TO_DATA_DIR)
+    return cfg.TEST.ENABLE or any(is_file(root / name) for name in cfg.THERMAL.TEST_ANNOTATIONS)
 
 
 def prepare_evaluation(cfg, split: str) -> DataLoader:
     """The loader of the evaluated keyframes; `cfg.AVA` then points to their files for the AVA evaluation."""
     dataset = Thermal(cfg, split)
-    export_ava_files(dataset, Path(cfg.OUTPUT_DIR) / "ava" / f"rank{du.get_rank()}", cfg)
+    export_meter_files(dataset, cfg)
     return construct_test_loader(cfg, dataset, du.get_rank(), du.get_world_size())
+
+
+def export_meter_files(dataset: Thermal, cfg) -> None:
+    """Points `cfg.AVA` to files of the data set, which every meter of this process reads."""
+    export_ava_files(dataset, Path(cfg.OUTPUT_DIR) / "ava" / f"rank{du.get_rank()}", cfg)
 
 
 @torch.inference_mode()
@@ -133,12 +145,12 @@ def test(cfg) -> None:
     logger.info("Testing %s.", path)
 
     evaluation = evaluate(model, loader, cfg, "test")
-    pyslowfast.log_json_stats({"_type": "test_epoch", "mode": "test", "map": evaluation.mean_ap}, cfg.OUTPUT_DIR)
+    pyslowfast.log_json_stats({"_type": "test_epoch", "mode": "test", "map": evaluation.json_map}, cfg.OUTPUT_DIR)
     if du.get_rank() == 0:
         interval = bootstrap_interval(evaluation, cfg.THERMAL.BOOTSTRAP_SAMPLES)
         write_results(evaluation, interval, Path(cfg.OUTPUT_DIR))
-        print(results_table(evaluation))
-        print(f"mAP {evaluation.mean_ap:.3f} (95 % interval {interval[0]:.3f} to {interval[1]:.3f})")
         write_report(evaluation, interval, loader.dataset, Path(path), cfg)
+        print(results_table(evaluation))
+        print(result_sentence(evaluation, interval))
         for name in ("test_metrics.json", "predictions.csv", "report.html"):
             print(f"Wrote {Path(cfg.OUTPUT_DIR) / name}")

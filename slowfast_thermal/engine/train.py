@@ -31,7 +31,7 @@ from slowfast_thermal.engine.device import autocast, current_device, mixed_preci
 from slowfast_thermal.engine.interruption import StopRequest
 from slowfast_thermal.engine.processes import gather_rows, remember, share_of_mean
 from slowfast_thermal.engine.tensorboard import TrainingBoard
-from slowfast_thermal.engine.test import evaluate, prepare_evaluation
+from slowfast_thermal.engine.test import evaluate, export_meter_files, has_validation, prepare_evaluation
 from slowfast_thermal.errors import InputError, Interrupted
 from slowfast_thermal.models.losses import build_loss
 from slowfast_thermal.models.roi_head import interaction_lr_factors
@@ -61,7 +61,7 @@ def train(cfg) -> None:
     device = current_device(cfg)
     dataset = Thermal(cfg, "train")
     loader = construct_train_loader(cfg, dataset, du.get_rank(), du.get_world_size())
-    val_loader = prepare_evaluation(cfg, "val")
+    val_loader = _prepare_validation(cfg, dataset)
     loss_function = build_loss(cfg, torch.from_numpy(dataset.class_counts)).to(device)
     state = _initial_state(cfg, device, dataset, loader.sampler.epoch_iters)
     board = None
@@ -78,12 +78,25 @@ def train(cfg) -> None:
                 _train_epoch(state, loader, loss_function, meter, board, stop, cfg)
             progress.epoch, progress.iteration = epoch + 1, 0
             last = progress.epoch == cfg.SOLVER.MAX_EPOCH
-            if last or progress.epoch % cfg.TRAIN.EVAL_PERIOD == 0:
+            if val_loader and (last or progress.epoch % cfg.TRAIN.EVAL_PERIOD == 0):
                 _validate(state, val_loader, board, cfg)
             if last or progress.epoch % cfg.TRAIN.CHECKPOINT_PERIOD == 0:
                 _save_progress(state, cfg)
     if board:
         board.close()
+
+
+def _prepare_validation(cfg, dataset: Thermal) -> DataLoader | None:
+    """The loader of the validation keyframes; None where no person is to be evaluated."""
+    loader = None
+    if has_validation(cfg):
+        loader = prepare_evaluation(cfg, "val")
+    else:
+        export_meter_files(dataset, cfg)
+    if not loader or not len(loader.dataset):
+        logger.info("%s: there is no person to validate on, so no mAP is measured.", cfg.THERMAL.TEST_ANNOTATIONS)
+        return None
+    return loader
 
 
 def _initial_state(cfg, device: torch.device, dataset: Thermal, epoch_iters: int) -> TrainingState:
@@ -246,12 +259,15 @@ def _validate(state: TrainingState, loader: DataLoader, board: TrainingBoard | N
     evaluation = evaluate(state.model, loader, cfg, "val")
     epoch = state.progress.epoch
     pyslowfast.log_json_stats(
-        {"_type": "val_epoch", "cur_epoch": str(epoch), "mode": "val", "map": evaluation.mean_ap}, cfg.OUTPUT_DIR
+        {"_type": "val_epoch", "cur_epoch": str(epoch), "mode": "val", "map": evaluation.json_map}, cfg.OUTPUT_DIR
     )
     if evaluation.mean_ap > state.progress.best_map:
         state.progress.best_map = evaluation.mean_ap
         _save(state, pyslowfast.checkpoint_path(cfg.OUTPUT_DIR, epoch).with_name(pyslowfast.BEST_CHECKPOINT), cfg)
-    logger.info("epoch %d: mAP %.3f, best %.3f", epoch, evaluation.mean_ap, state.progress.best_map)
+    if evaluation.json_map is None:
+        logger.info("epoch %d: there is no mAP, since no person of the validation keyframes is annotated", epoch)
+    else:
+        logger.info("epoch %d: mAP %.3f, best %.3f", epoch, evaluation.mean_ap, state.progress.best_map)
     if board:
         board.add_evaluation(epoch, evaluation, loader.dataset)
 

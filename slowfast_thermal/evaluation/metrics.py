@@ -5,6 +5,8 @@ Letters: K keyframes, C classes, D detections of a class, B bootstrap samples.
 
 import contextlib
 import io
+import math
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -50,6 +52,11 @@ class Evaluation:
     groundtruth: tuple[dict, dict, dict]
     detections: tuple[dict, dict, dict]
 
+    @property
+    def json_map(self) -> float | None:
+        """The mean AP as JSON can hold it: None without any box."""
+        return None if math.isnan(self.mean_ap) else self.mean_ap
+
     @cached_property
     def keyframes(self) -> list[str]:
         """ "recording,timestamp" of the K annotated or predicted keyframes, sorted."""
@@ -86,7 +93,8 @@ class DetectionMeter(AVAMeter):
         detections = ava_evaluation.get_ava_eval_data(
             predictions, boxes, metadata.tolist(), self.class_whitelist, video_idx_to_name=self.video_idx_to_name
         )
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints its whole result
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():  # it prints its whole result
+            warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)  # as it finds without any box
             found = ava_evaluation.run_evaluation(
                 self.categories, self.full_groundtruth, detections, self.excluded_keys
             )

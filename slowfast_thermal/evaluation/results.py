@@ -1,5 +1,6 @@
 """The results of a test: a table for the console, and files for other programs."""
 
+import csv
 import math
 from pathlib import Path
 
@@ -8,9 +9,11 @@ from tabulate import tabulate
 
 from slowfast_thermal.checkpoint.training_state import replacing
 from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.datasets.records import read_csv
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.metrics import Evaluation
 from slowfast_thermal.evaluation.people import Detections, keyframe_key
+from slowfast_thermal.user_input import is_file, shortened
 
 
 def results_table(evaluation: Evaluation) -> str:
@@ -19,9 +22,17 @@ def results_table(evaluation: Evaluation) -> str:
         [name, evaluation.num_boxes[name], "no boxes" if ap is None else f"{ap:.3f}"]
         for name, ap in evaluation.class_ap.items()
     ]
-    mean = [f"mean of {sum(ap is not None for ap in evaluation.class_ap.values())} classes"]
-    rows.append([*mean, sum(evaluation.num_boxes.values()), f"{evaluation.mean_ap:.3f}"])
+    num_classes = sum(ap is not None for ap in evaluation.class_ap.values())
+    mean = f"{evaluation.mean_ap:.3f}" if num_classes else "no boxes"
+    rows.append([f"mean of {num_classes} classes", sum(evaluation.num_boxes.values()), mean])
     return tabulate(rows, headers=["class", "boxes", "AP"], colalign=("left", "right", "right"), disable_numparse=True)
+
+
+def result_sentence(evaluation: Evaluation, interval: tuple[float, float]) -> str:
+    """The mAP and its 95 % interval, or why there is none."""
+    if evaluation.json_map is None:
+        return "There is no mAP, since no person of these keyframes is annotated; the predictions are written all the same."
+    return f"mAP {evaluation.mean_ap:.3f} (95 % interval {interval[0]:.3f} to {interval[1]:.3f})"
 
 
 def write_results(evaluation: Evaluation, interval: tuple[float, float], output_dir: Path) -> None:
@@ -32,13 +43,9 @@ def write_results(evaluation: Evaluation, interval: tuple[float, float], output_
         interval: 95 % interval of the mAP.
         output_dir: where the files go.
     """
-
-    def number(value: float) -> float | None:
-        return None if math.isnan(value) else value
-
     found = {
-        "mAP": number(evaluation.mean_ap),
-        "mAP_interval_95": [number(end) for end in interval],
+        "mAP": evaluation.json_map,
+        "mAP_interval_95": [None if math.isnan(end) else end for end in interval],
         "per_class_ap": evaluation.class_ap,
         "num_boxes": evaluation.num_boxes,
         "num_keyframes": evaluation.num_keyframes,
@@ -47,10 +54,13 @@ def write_results(evaluation: Evaluation, interval: tuple[float, float], output_
         Path(temporary).write_text(simplejson.dumps(found, indent=2) + "\n", encoding="utf-8")
 
     boxes, labels, scores = evaluation.detections
-    with replacing(output_dir / "predictions.csv") as temporary, open(temporary, "w", encoding="utf-8") as file:
+    path = output_dir / "predictions.csv"
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
         for key in boxes:
             for (y1, x1, y2, x2), label, score in zip(boxes[key], labels[key], scores[key]):
-                file.write(f"{key},{x1:.6f},{y1:.6f},{x2:.6f},{y2:.6f},{label},{score:.8f}\n")
+                numbers = [f"{value:.6f}" for value in (x1, y1, x2, y2)]
+                writer.writerow([*key.rsplit(",", 1), *numbers, label, f"{score:.8f}"])
 
 
 def read_predictions(path: Path, dataset: Thermal) -> Detections:
@@ -59,13 +69,13 @@ def read_predictions(path: Path, dataset: Thermal) -> Detections:
     Raises:
         InputError: there is no such file, a line does not fit, or no keyframe is of `dataset`.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"Predictions '{path}' do not exist: test first, and give the predictions.csv of OUTPUT_DIR.")
     wanted = {keyframe_key(keyframe) for keyframe in dataset.keyframes}
     boxes, labels, scores = {}, {}, {}
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for where, row in read_csv(path):
         try:
-            recording, timestamp, *box, label, score = line.split(",")
+            recording, timestamp, *box, label, score = row
             x1, y1, x2, y2 = map(float, box)
             label, score = int(label), float(score)
             fits = 0 <= x1 <= x2 <= 1 and 0 <= y1 <= y2 <= 1 and 1 <= label <= len(dataset.classes) and 0 <= score <= 1
@@ -73,7 +83,7 @@ def read_predictions(path: Path, dataset: Thermal) -> Detections:
             fits = False
         if not fits:
             raise InputError(
-                f"{path}, line {number}: '{line[:80]}' is not 'recording,timestamp,x1,y1,x2,y2,label,score' with a box "
+                f"{where}: {shortened(','.join(row))} is not 'recording,timestamp,x1,y1,x2,y2,label,score' with a box "
                 f"inside the image and a label from 1 to {len(dataset.classes)}: give the predictions of this data set."
             )
         key = f"{recording},{timestamp}"
