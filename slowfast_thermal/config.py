@@ -220,6 +220,8 @@ def load_config(path: str, overrides: list[str]) -> CfgNode:
     for name, value in zip(overrides[::2], overrides[1::2]):
         _check_name(name, value, defaults, "The command line")
         _set(cfg, name, checked(name, value, defaults[name]))
+    for name, value in leaves(cfg).items():  # PySlowFast's own defaults are of other networks
+        checked(name, value, defaults[name])
     _check_together(cfg)
     pyslowfast.scale_learning_rate(cfg)
     return cfg

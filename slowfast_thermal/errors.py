@@ -6,6 +6,7 @@ the program's own, with its traceback.
 """
 
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,9 +69,9 @@ def exit_codes(is_told: Callable[[str], bool] = lambda message: True) -> Iterato
 
 def _is_stdout_closed() -> bool:
     """Whether the reader of the output, such as `head`, has gone; what is left of the output is then dropped."""
-    try:
-        sys.stdout.flush()
-        return False
-    except BrokenPipeError:
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), select.POLLOUT)
+    is_closed = any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
+    if is_closed:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
+    return is_closed

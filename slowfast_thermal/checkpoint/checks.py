@@ -121,16 +121,16 @@ def fit_optimizer(saved: dict, optimizer: torch.optim.Optimizer) -> dict:
     """
     own = optimizer.state_dict()
     groups = _of_type(saved, "param_groups", list, "no list of groups")
-    if [group.get("params") if isinstance(group, dict) else None for group in groups] != [
-        group["params"] for group in own["param_groups"]
-    ]:
+    grouped = [group.get("params") if isinstance(group, dict) else None for group in groups]
+    are_places = all(isinstance(places, list) and all(type(place) is int for place in places) for places in grouped)
+    if not are_places or grouped != [group["params"] for group in own["param_groups"]]:
         raise ValueError("its optimizer groups other parameters than this run's")
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     kept = {}
     for place, record in mapping(saved, "state").items():
         if isinstance(place, bool) or not isinstance(place, int) or not 0 <= place < len(parameters):
             raise ValueError(f"its optimizer keeps something for a parameter {_shown(place)}, which there is not")
-        if record:
+        if not isinstance(record, dict) or record:
             kept[place] = _fit_parameter(record, parameters[place], _KEPT[type(optimizer).__name__])
     for group in own["param_groups"]:
         _complete_momentum(kept, group["params"], parameters)
