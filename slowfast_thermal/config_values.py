@@ -1,7 +1,7 @@
 """What each configuration key may be set to: one table of types and ranges.
 
 A key that the table does not name takes whatever has the type of its default. What two keys must have in common stands in
-`config.py`.
+`config_relations.py`.
 """
 
 import ast
@@ -232,6 +232,14 @@ _BY_TYPE = {
     list: Rule(lambda v: isinstance(v, list), "a list"),
 }
 _ANYTHING = Rule(lambda v: True, "anything")
+
+
+def leaves(node: dict, prefix: str = "") -> dict[str, object]:
+    """Values of all keys that are no nodes, by full name. An empty node has none."""
+    found = {}
+    for key, value in node.items():
+        found |= leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return found
 
 
 def checked(key: str, value: object, default: object) -> object:

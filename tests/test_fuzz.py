@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from slowfast_thermal.checkpoint.training_state import read_checkpoint, resume, save_checkpoint
-from slowfast_thermal.config import leaves, load_config
+from slowfast_thermal.config import load_config
+from slowfast_thermal.config_values import leaves
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.datasets.detections import load_detections

@@ -16,7 +16,7 @@ from PIL import Image
 
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.checkpoint.training_state import replacing
-from slowfast_thermal.config import leaves
+from slowfast_thermal.config_values import leaves
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.evaluation import confusion, curves, figures
 from slowfast_thermal.evaluation.metrics import Evaluation
