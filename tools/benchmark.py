@@ -54,7 +54,8 @@ def main() -> None:
     device = torch.device(args.device)
     if args.part == "gpu":
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(INTERRUPTED))
-        gpu.measure(args.minutes, device, args.data, args.output)
+        with exit_codes():
+            gpu.measure(args.minutes, device, args.data, args.output)
         print((args.output / f"benchmark_gpu_{device.type}.md").read_text())
         return
     clips = args.clips or (4 if device.type == "cuda" else 1)

@@ -107,6 +107,9 @@ def measure(
 
     Returns:
         What each part has told by the name of the figure, "seconds", and "error" where it did not end well.
+
+    Raises:
+        InputError: there are no annotations in `data`.
     """
     output.mkdir(parents=True, exist_ok=True)
     _file(output, device, "log").unlink(missing_ok=True)
@@ -118,6 +121,7 @@ def measure(
         if not data:
             data = f"{folder}/data"
             synthesize(data, num_recordings=8, num_keyframes=400)
+        load_annotations([Path(data) / "annotations" / "train.json"])
         whole = sum(SHARES[name] for name in parts)
         share = 0.0
         for name in parts:
