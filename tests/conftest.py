@@ -31,7 +31,6 @@ def on_device(request, monkeypatch):
         return
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
     torch.set_default_device(name)
     yield
     torch.set_default_device(None)
