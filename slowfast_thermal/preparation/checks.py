@@ -14,7 +14,11 @@ A problem stops the training or makes labels wrong, so it must be mended:
 Of the last four, THERMAL.ACCEPT_PROBLEMS makes warnings.
 A warning lets the training go on, but scores or labels suffer:
     times         irregular intervals between frames, and gaps
-    dead pixels   a pixel without a reading in a whole recording; more than a tenth of a recording's readings missing
+    dead pixels   a pixel that never or rarely reads; more than a tenth of a recording's readings missing
+    lost packets  frames of which it is not clear where the packets belong, so that all of them is filled; more than a tenth
+                  of a recording's readings lost
+    torn, frozen  frames that hold a part of the one before, or all of it (`damage` says when)
+    flashing      frames whose level jumps and comes back
     boxes         a box that reaches over the image's edge, where it is cut, or lies wholly outside and is dropped; an
                   image without a person
     classes       a class without a training box, with validation boxes or without
@@ -22,6 +26,7 @@ A warning lets the training go on, but scores or labels suffer:
     overlap       validation clips that share frames with training clips
 A note tells what is as it may be:
     dead pixels   readings that are missing, and filled
+    lost packets  frames that are put right as they are read
     boxes         a box that is taken for another action of a person annotated before
     overlap       how far validation clips lie from training clips that share no frame with them
 
@@ -36,18 +41,19 @@ from pathlib import Path
 from slowfast_thermal.datasets.annotations import Annotations, Keyframe, count_boxes, load_annotations, of_recordings
 from slowfast_thermal.datasets.recordings import Recording, frame_faults, size_faults
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.damage import find_damage
+from slowfast_thermal.preparation.damage_checks import check_damage
 from slowfast_thermal.preparation.findings import Finding, Findings
 from slowfast_thermal.preparation.overlap import KeyframeDistance, measure_overlap
 from slowfast_thermal.preparation.recording_checks import (
     check_keyframe_times,
-    check_readings,
     check_sizes,
     check_times,
     inside,
 )
 from slowfast_thermal.preparation.settings import DataSettings
 from slowfast_thermal.preparation.splits import SESSION_PATTERN, check_session_pattern, keyframes_in_both, session_of
-from slowfast_thermal.preparation.statistics import measure_readings, measure_times, recording_paths
+from slowfast_thermal.preparation.statistics import measure_times, recording_paths
 from slowfast_thermal.preparation.temperatures import TemperatureTally
 
 # Parts of recordings by which a run's temperatures are judged before it starts, in all, and of one recording at most.
@@ -138,13 +144,13 @@ def _check_recordings(findings: Findings, paths: Iterable[Path], settings: DataS
         with findings.guard("recordings")():
             recording = settings.open(path)
             tally = TemperatureTally(settings.temperature_range)
-            readings = measure_readings(tally.watch(recording.parts(repaired=False)))
+            damage = find_damage(recording, tally.watch(recording.parts(repaired=False)))
             recordings[recording.name] = recording
             check_times(findings, recording, measure_times(recording.timestamps))
             if fault := tally.fault(recording):
                 findings.problem("temperatures", fault)
             else:
-                check_readings(findings, recording, readings)
+                check_damage(findings, recording, damage)
     for fault in size_faults(recordings.values()):
         findings.problem("recordings", fault)
     return recordings

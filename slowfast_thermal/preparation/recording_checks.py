@@ -1,4 +1,4 @@
-"""Checks of recordings: times, readings, temperatures, and whether keyframes are theirs."""
+"""Checks of recordings: times, and whether keyframes are theirs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -7,14 +7,13 @@ import numpy as np
 from slowfast_thermal.datasets.annotations import Keyframe
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.preparation.findings import Findings
-from slowfast_thermal.preparation.statistics import Readings, Times
+from slowfast_thermal.preparation.statistics import Times
 
 # A keyframe's time may differ from that of its frame by this much, milliseconds.
 TIME_TOLERANCE = 50
 
-# Shares of a recording's intervals and of its readings from which on they are worth a warning.
+# Share of a recording's intervals from which on they are worth a warning.
 MAX_IRREGULAR = 0.1
-MAX_DEAD = 0.1
 
 # Milliseconds since 1970 lie between these from 2000 to 2100.
 _EPOCH = 946_684_800_000, 4_102_444_800_000
@@ -66,25 +65,6 @@ def check_times(findings: Findings, recording: Recording, times: Times | None) -
             f"{times.interval.middle:.0f}; {times.irregular:.0%} differ from it by more than a factor of two, "
             f"{times.num_gaps} exceed it by more than ten: record or resample at a steady rate.",
         )
-
-
-def check_readings(findings: Findings, recording: Recording, readings: Readings) -> None:
-    """Whether readings are missing, of all that the recording should have."""
-    if not readings.num_dead:
-        return
-    message = (
-        f"{recording.path}: {readings.num_dead} readings ({readings.share_dead:.1%}) are missing, in "
-        f"{readings.num_frames_with_dead} of {recording.num_frames} frames"
-    )
-    if readings.num_never_read:
-        num_pixels = recording.height * recording.width
-        message += f", and {readings.num_never_read} of {num_pixels} pixels have none at all: check the sensor."
-    elif readings.share_dead > MAX_DEAD:
-        message += ": check the sensor and its connection."
-    else:
-        findings.note("dead pixels", f"{message}; earlier readings fill them.")
-        return
-    findings.warning("dead pixels", message)
 
 
 def check_sizes(findings: Findings, keyframes: Iterable[Keyframe], recordings: Mapping[str, Recording]) -> None:

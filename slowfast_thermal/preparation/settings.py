@@ -19,6 +19,7 @@ class DataSettings:
         temperature_range: TEMPERATURE_RANGE, degrees Celsius.
         fill_temperature: FILL_TEMPERATURE, degrees Celsius.
         accepted: ACCEPT_PROBLEMS.
+        packet_length: PACKET_LENGTH, None where REPAIR_FRAMES is off.
     """
 
     frames_dir: str
@@ -28,6 +29,7 @@ class DataSettings:
     temperature_range: tuple[float, float]
     fill_temperature: float
     accepted: tuple[str, ...]
+    packet_length: int | None
 
     @classmethod
     def from_config(cls, cfg) -> "DataSettings":
@@ -41,6 +43,7 @@ class DataSettings:
             tuple(node.TEMPERATURE_RANGE),
             node.FILL_TEMPERATURE,
             tuple(node.ACCEPT_PROBLEMS),
+            node.PACKET_LENGTH if node.REPAIR_FRAMES else None,
         )
 
     @classmethod
@@ -50,4 +53,4 @@ class DataSettings:
 
     def open(self, path: Path) -> Recording:
         """Opens a recording. Raises InputError if it cannot be read."""
-        return Recording(path, self.valid_range, self.fill_temperature, self.unit)
+        return Recording(path, self.valid_range, self.fill_temperature, self.unit, self.packet_length)
