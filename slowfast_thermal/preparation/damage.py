@@ -153,12 +153,16 @@ def find_torn(frames: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 
 def find_flashing(levels: np.ndarray) -> np.ndarray:
-    """(N,) bool, which of a recording's frames with (N,) levels in degrees Celsius flash; NaN is a frame without readings."""
-    padded = np.pad(levels, FLASH_AROUND, constant_values=np.nan)
-    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * FLASH_AROUND + 1)
-    difference = np.abs(levels - _median(around))
+    """(N,) bool, which of a recording's frames with (N,) levels in degrees Celsius flash; NaN is an unknown level.
+
+    The first and last frames do not: it is unknown what was before or came after.
+    """
+    if len(levels) <= 2 * FLASH_AROUND:
+        return np.zeros(len(levels), bool)
+    around = np.lib.stride_tricks.sliding_window_view(levels, 2 * FLASH_AROUND + 1)
+    difference = np.abs(levels[FLASH_AROUND:-FLASH_AROUND] - _median(around))
     usual = _median(difference[None])[0]
-    return difference >= max(FLASH_CELSIUS, FLASH_FACTOR * usual)
+    return np.pad(difference >= max(FLASH_CELSIUS, FLASH_FACTOR * usual), FLASH_AROUND)
 
 
 def _median(rows: np.ndarray) -> np.ndarray:
