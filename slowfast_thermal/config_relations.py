@@ -67,6 +67,7 @@ def _check_network(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None]
         "RESNET.NUM_BLOCK_TEMP_KERNEL",
         f"with RESNET.DEPTH {cfg.RESNET.DEPTH} the stages have {', '.join(map(str, depths))} blocks, so give no more",
     )
+    _check_nonlocal(cfg, depths, refuse_unless)
     _check_inputs(cfg, refuse_unless)
     channels = cfg.DATA.INPUT_CHANNEL_NUM[0]
     refuse_unless(
@@ -80,6 +81,27 @@ def _check_network(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None]
         "IA.DIM_OUT",
         f"a pooled feature has {pooled} channels, so give {pooled}, or set IA.FUSION concat",
     )
+
+
+def _check_nonlocal(cfg: CfgNode, depths: tuple[int, ...], refuse_unless: Callable[[bool, str, str], None]) -> None:
+    node, sides = cfg.NONLOCAL, [side // 4 for side in cfg.THERMAL.INPUT_SIZE]
+    for stage, depth in enumerate(depths):
+        for pathway, frames in enumerate((cfg.DATA.NUM_FRAMES // cfg.SLOWFAST.ALPHA, cfg.DATA.NUM_FRAMES)):
+            blocks, group, pool = (node[key][stage][pathway] for key in ("LOCATION", "GROUP", "POOL"))
+            if not blocks:
+                continue
+            where = f"stage {stage + 1} of the {'fast' if pathway else 'slow'} pathway"
+            size = [frames // group, *(side // cfg.RESNET.SPATIAL_STRIDES[stage][pathway] for side in sides)]
+            refuse_unless(max(blocks) < depth, "NONLOCAL.LOCATION", f"{where} has the blocks 0 to {depth - 1}")
+            refuse_unless(
+                frames % group == 0, "NONLOCAL.GROUP", f"{where} has {frames} frames, so give a divisor of it"
+            )
+            refuse_unless(
+                all(part <= whole for part, whole in zip(pool, size)),
+                "NONLOCAL.POOL",
+                f"{where} has features of {' x '.join(map(str, size))}, so give no more",
+            )
+        sides = [side // cfg.RESNET.SPATIAL_STRIDES[stage][0] for side in sides]
 
 
 def _check_inputs(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None]) -> None:

@@ -150,7 +150,7 @@ _RULES = {
     "RESNET.SPATIAL_DILATIONS": _each_stage(whole(1, 64), "the dilation"),
     "RESNET.SPATIAL_STRIDES": _each_stage(whole(1, 64), "the stride"),
     "RESNET.STEM_POOL_PADDING": choice(0, 1),
-    "RESNET.TRANS_FUNC": choice("bottleneck_transform", "basic_transform"),
+    "RESNET.TRANS_FUNC": choice("bottleneck_transform"),
     "RESNET.WIDTH_PER_GROUP": whole(1, 1024),
     "RNG_SEED": whole(0, 2**32 - 1),
     "SHARD_ID": whole(0),

@@ -7,6 +7,7 @@ from slowfast_thermal.pyslowfast import get_cfg, get_epoch_lr
 from tests.conftest import CONFIGS
 
 IA = ["IA.ENABLE", "True", "IA.DIM_OUT", "640"]
+NONLOCAL = ["NONLOCAL.LOCATION", "[[[0],[]],[[],[]],[[],[]],[[],[]]]"]
 DATA = ["DATA.PATH_TO_DATA_DIR", "somewhere", "NUM_GPUS", "0"]
 
 
@@ -87,6 +88,22 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
         (["RESNET.SPATIAL_STRIDES", "[[1],[2],[2],[1]]"], r"RESNET\.SPATIAL_STRIDES is .*: give for each of the four"),
         (["RESNET.SPATIAL_STRIDES", "[[1,1],[2,2],[1,1],[1,1]]"], r"SPATIAL_SCALE_FACTOR is 16: .* so give 8"),
         (["RESNET.NUM_BLOCK_TEMP_KERNEL", "[[3,3],[4,4],[23,23],[3,3]]"], r"have 3, 4, 6, 3 blocks, so give no more"),
+        (
+            ["NONLOCAL.LOCATION", "[[[],[3]],[[],[]],[[],[]],[[],[]]]"],
+            r"stage 1 of the fast pathway has the blocks 0 to 2",
+        ),
+        (
+            [*NONLOCAL, "NONLOCAL.GROUP", "[[3,1],[1,1],[1,1],[1,1]]"],
+            r"GROUP is .*: stage 1 of the slow pathway has 8 frames",
+        ),
+        (
+            [*NONLOCAL, "NONLOCAL.POOL", str([[[1, 17, 1], [1, 1, 1]]] * 4)],
+            r"POOL is .* has features of 8 x 16 x 24, so",
+        ),
+        (
+            ["RESNET.TRANS_FUNC", "basic_transform"],
+            r"RESNET\.TRANS_FUNC is 'basic_transform': give bottleneck_transform",
+        ),
         (["IA.BLOCKS", "[1]"], r"IA\.BLOCKS is \[1\]: give a list of letters"),
         (["MODEL.ARCH", "i3d"], r"MODEL\.ARCH is 'i3d': give slowfast"),
         (["MODEL.MODEL_NAME", "Other"], r"MODEL\.MODEL_NAME is 'Other': give the name of a registered network"),
