@@ -109,7 +109,7 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     cfg.THERMAL.AUG.FLIP = True
     # Start the slow pathway at a random frame of its first stride.
     cfg.THERMAL.AUG.SLOW_JITTER = True
-    # Largest shift of the clip in frames, either way.
+    # Largest shift of the clip in frames, with CLIP_SECONDS in its steps, either way.
     cfg.THERMAL.AUG.TEMPORAL_SHIFT = 2
     # Standard deviation of the shift of each box edge, as a fraction of the box size.
     cfg.THERMAL.AUG.BOX_JITTER = 0.05

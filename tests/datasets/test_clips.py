@@ -63,6 +63,27 @@ def test_planes_are_the_clip_the_frames_a_moment_before_and_the_background(handm
     np.testing.assert_allclose(behind, np.broadcast_to(np.sort(recorded, axis=0)[19], (32, 8, 12)), atol=1e-5)
 
 
+def test_by_default_a_clip_is_its_frames_in_the_window_to_the_bit(handmade_data, small_config):
+    cfg = small_config(handmade_data.write(), "MODEL.NUM_CLASSES", 2)
+    dataset = Thermal(cfg, "val")
+    inputs, *_ = unpack_batch(dataset[0])
+    low, high = cfg.THERMAL.TEMPERATURE_RANGE
+    centre = dataset.keyframe(0).frame_index
+    for pathway, stride in zip(inputs, (8, 2), strict=True):
+        frames = torch.from_numpy(handmade_data.frames["A"][centre - 32 : centre + 32 : stride])
+        assert torch.equal(pathway[0], ((frames - low) * (1 / (high - low))).clamp(0, 1))
+
+
+def test_the_view_of_a_clip_is_drawn_after_all_else(synthetic_data, small_config):
+    crops = ("THERMAL.PERSON_CROPS.ENABLE", True, "THERMAL.AUG.ROTATION", 90, "THERMAL.AUG.SHIFT", 0.1)
+    whole, cut = (Thermal(small_config(synthetic_data, *of, "THERMAL.AUG.CROP", 0.2), "train") for of in ((), crops))
+    (inputs, _, _, extra), (same_inputs, _, _, with_view) = (unpack_batch(dataset[0, 5]) for dataset in (whole, cut))
+    assert all(map(torch.equal, inputs, same_inputs))
+    height, width = inputs[0].shape[2:]
+    np.testing.assert_allclose(with_view["boxes"] / ([width, height] * 2), extra["boxes"] / ([48, 32] * 2), rtol=1e-5)
+    assert with_view["view"].shape == (4,) and "view" not in extra
+
+
 def test_timestamps_that_decrease_are_refused_where_frames_are_found_by_time(handmade_data, small_config):
     handmade_data.timestamps["A"][60] = 0
     data = handmade_data.write()
