@@ -7,6 +7,7 @@ tools/benchmark.py inference   its inference, beside plain PySlowFast
 tools/benchmark.py head        interactions with a clip's memory shared by its people, beside copied to each
 tools/benchmark.py processes   a training step of two processes on a CPU, beside one
 tools/benchmark.py growth      how cost grows with clips, people, memory, input, keyframes and recordings
+tools/benchmark.py recordings  opening, clips that are not cached, memory of decoding
 tools/benchmark.py all         all of these
 tools/benchmark.py gpu --minutes 8 --output FOLDER    everything that CUDA does, tried and measured in one run; with
                                --device cpu small networks show that the run ends well
@@ -24,11 +25,11 @@ from tabulate import tabulate
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from slowfast_thermal.checkpoint.training_state import replacing
 from slowfast_thermal.errors import INTERRUPTED, exit_codes
-from tools.benchmarks import data, growth, head, processes, step
+from tools.benchmarks import data, growth, head, processes, recordings, step
 from tools.benchmarks.common import environment
 from tools.benchmarks.gpu import run as gpu
 
-PARTS = ("data", "step", "inference", "head", "processes", "growth")
+PARTS = ("data", "step", "inference", "head", "processes", "growth", "recordings")
 
 
 def parse_args() -> argparse.Namespace:
@@ -71,6 +72,8 @@ def main() -> None:
             results[part] = growth.measure(args.repeats, device)
         elif part == "processes":
             results[part] = processes.measure(clips, args.repeats)
+        elif part == "recordings":
+            results[part] = recordings.measure(args.repeats)
         elif part == "head":
             results[part] = head.measure(args.repeats, device)
         else:

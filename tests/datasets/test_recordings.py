@@ -1,6 +1,7 @@
 import itertools
 import pickle
 import re
+import tracemalloc
 from pathlib import Path
 
 import h5py
@@ -131,6 +132,99 @@ def test_repairs_are_told_once(lossy, caplog, cached, message):
             recording.read(np.arange(start, start + 64))
     (told,) = [record.getMessage() for record in caplog.records if "packets of 144" in record.getMessage()]
     assert re.search(message, told)
+
+
+@pytest.mark.parametrize("chunks", [None, (1, 4, 5), (30, 4, 5), (200, 4, 5), (7, 2, 5)])
+def test_no_layout_of_the_file_changes_what_is_read(tmp_path, damaged_frames, chunks):
+    path = write(tmp_path / "a.h5", damaged_frames)
+    with h5py.File(path, "a") as file:
+        del file["frames"]
+        file.create_dataset("frames", data=damaged_frames, chunks=chunks, compression=4 if chunks else None)
+    expected = filled_pixel_by_pixel(damaged_frames)
+    recording = open_recording(path)
+    for start in (0, 90, 150, 195):
+        np.testing.assert_array_equal(recording.read(np.arange(start, start + 5)), expected[start : start + 5])
+    recording.cache(torch.device("cpu"))
+    np.testing.assert_array_equal(recording.read(np.arange(200)), expected)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float64, ">f4", ">f8"])
+def test_frames_of_any_floating_point_type_are_rounded_to_single(tmp_path, damaged_frames, kind):
+    stored = damaged_frames.astype(kind)
+    expected = filled_pixel_by_pixel(stored.astype(np.float32))
+    np.testing.assert_array_equal(
+        open_recording(write(tmp_path / "a.h5", stored)).read(np.arange(200)).numpy(), expected
+    )
+
+
+def write_long(path, num_frames=6400):
+    """A pixel never reads, one not in the first half, one not in the second."""
+    frames = np.random.default_rng(2).uniform(10, 30, (num_frames, 2, 3)).astype(np.float32)
+    frames[:, 0, 0] = DEAD
+    frames[: num_frames // 2, 0, 1] = DEAD
+    frames[num_frames // 2 :, 0, 2] = DEAD
+    return write(path, frames), frames
+
+
+def test_what_is_missing_for_long_is_looked_up_once(tmp_path, monkeypatch):
+    path, frames = write_long(tmp_path / "a.h5")
+    expected = filled_pixel_by_pixel(frames)
+    recording, num_read = open_recording(path), []
+    whole = Recording.read_stored
+    monkeypatch.setattr(
+        Recording,
+        "read_stored",
+        lambda self, start, stop, *out: num_read.append(stop - start) or whole(self, start, stop, *out),
+    )
+    for number, start in enumerate((3000, 100, 3200, 6000, 0, 3199, 6390, 5000)):
+        num_read.clear()
+        np.testing.assert_array_equal(recording.read(np.arange(start, start + 10)), expected[start : start + 10])
+        assert sum(num_read) <= (10 + 4 * 64 + len(frames) + 64 if number == 0 else 10 + 64)
+
+
+def test_a_short_loss_is_filled_from_the_frames_before_alone(tmp_path, monkeypatch):
+    frames = np.random.default_rng(3).uniform(10, 30, (3000, 2, 3)).astype(np.float32)
+    frames[1500:1520, 1] = DEAD
+    recording, num_read = open_recording(write(tmp_path / "a.h5", frames)), []
+    whole = Recording.read_stored
+    monkeypatch.setattr(
+        Recording,
+        "read_stored",
+        lambda self, start, stop, *out: num_read.append(stop - start) or whole(self, start, stop, *out),
+    )
+    np.testing.assert_array_equal(recording.read(np.arange(1510, 1530)), filled_pixel_by_pixel(frames)[1510:1530])
+    assert sum(num_read) <= 20 + 64
+
+
+@pytest.mark.parametrize("share_lost", [0.0, 0.1])
+def test_decoding_takes_little_memory_beside_the_decoded_recording(tmp_path, share_lost):
+    rng = np.random.default_rng(4)
+    frames = rng.uniform(10, 30, (4000, 16, 24)).astype(np.float32)
+    frames[rng.random(4000) < share_lost, 8:] = DEAD
+    path = write(tmp_path / "a.h5", frames)
+    with h5py.File(path, "a") as file:
+        del file["frames"]
+        file.create_dataset("frames", data=frames, chunks=(64, 16, 24), compression=1)
+    recording = open_recording(path)
+    tracemalloc.start()
+    recording.cache(torch.device("cpu"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert recording.nbytes <= peak < 1.1 * recording.nbytes
+
+
+def test_times_are_signed_however_they_are_stored(tmp_path):
+    for kind in (np.uint64, np.int32, np.uint32, ">i8"):
+        timestamps = open_recording(
+            write(tmp_path / "a.h5", np.full((5, 2, 2), 20.0), np.arange(1000, 1500, 100, kind))
+        ).timestamps
+        assert timestamps.dtype == np.int64 and timestamps[0] - timestamps[1] == -100
+
+
+@pytest.mark.parametrize("timestamps", [np.array([1, 2**63], np.uint64), np.array([-(2**63), 0], np.int64)])
+def test_times_beyond_all_calendars_are_named(tmp_path, timestamps):
+    with pytest.raises(InputError, match=r"a\.h5: timestamps .* are no times in milliseconds: correct them"):
+        open_recording(write(tmp_path / "a.h5", np.full((2, 2, 2), 20.0), timestamps))
 
 
 def test_frames_beyond_the_ends_repeat_the_edge_frame(tmp_path):
