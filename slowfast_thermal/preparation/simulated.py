@@ -22,7 +22,7 @@ from slowfast_thermal.preparation.writing import (
 )
 from slowfast_thermal.simulation.labels import CLASSES
 from slowfast_thermal.simulation.parameters import PRIORS
-from slowfast_thermal.simulation.scenes import Scene, long_scene
+from slowfast_thermal.simulation.scenes import Place, Scene, long_scene
 
 # Seconds from one keyframe to the next.
 _KEYFRAME_SECONDS = (1.5, 4.5)
@@ -74,7 +74,7 @@ def simulate_rooms(
         with new_recording(root / "frames" / f"{name}.h5", timestamps, height, width) as stored:
             for begin in range(0, len(seconds), CHUNK_FRAMES):
                 frames = scene.frames(seconds[begin : begin + CHUNK_FRAMES])
-                scene.sensor.lose(rng, frames)
+                scene.place.sensor.lose(rng, frames)
                 stored[begin : begin + CHUNK_FRAMES] = frames
         # Once the last room is written, the list is whole.
         (root / "annotations" / "intervals.json").write_text(json.dumps(intervals, indent=1) + "\n", encoding="utf-8")
@@ -90,8 +90,8 @@ def _directed(
     """A scene, the times of its frames in seconds, and the keyframes among them, on each of which someone is seen."""
     length = 7.0 * num_keyframes + 20
     while True:
-        scene = long_scene(rng, PRIORS[prior], height, width, length)
-        seconds = scene.sensor.seconds(rng, length)
+        scene = long_scene(rng, Place(rng, PRIORS[prior], height, width), length)
+        seconds = scene.place.sensor.seconds(rng, length)
         keyframes, index = [], int(rng.integers(10, 50))
         while len(keyframes) < num_keyframes and index < len(seconds):
             if scene.boxes(seconds[index]).any():
@@ -107,7 +107,7 @@ def _annotate(
 ) -> tuple[list[dict], list[dict]]:
     """Images and annotations of the keyframes."""
     images, annotations = [], []
-    height, width = scene.camera.height, scene.camera.width
+    height, width = scene.place.camera.height, scene.place.camera.width
     for index in keyframes:
         images.append(image_record(name, int(timestamps[index]), index, height, width))
         for number, (person, box) in enumerate(zip(scene.people, scene.boxes(seconds[index]))):

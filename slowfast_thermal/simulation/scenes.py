@@ -5,10 +5,10 @@ Letters: N frames, K spheres of a body, H, W pixels, P people.
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 from numpy.random import Generator
+from scipy.ndimage import gaussian_filter
 
 from slowfast_thermal.simulation.activities import ACTIVITIES
 from slowfast_thermal.simulation.bodies import Body
@@ -17,7 +17,7 @@ from slowfast_thermal.simulation.motions import Activity, Script
 from slowfast_thermal.simulation.parameters import Parameters, PeoplePrior, draw
 from slowfast_thermal.simulation.render import Spheres, Splats
 from slowfast_thermal.simulation.rooms import Room
-from slowfast_thermal.simulation.sensor import Sensor, blurred
+from slowfast_thermal.simulation.sensor import Sensor
 
 # A person is where the frame is warmer by this, degrees Celsius; who shows on fewer pixels has no box.
 BOX_CELSIUS = 1.5
@@ -42,68 +42,84 @@ class Person:
         centres, radii, excess = self.body.spheres(self.script.poses_at(seconds, self._sway))
         return Spheres(centres, radii, celsius + excess)
 
+    def move(self, moment: float, there: np.ndarray) -> None:
+        """Moves all that the person does so that it happens at (2,) `there` at a moment."""
+        shift = there - self.script.poses_at(np.array([moment]), 0)[0, :2]
+        self.script.poses = [pose._replace(x=pose.x + shift[0], y=pose.y + shift[1]) for pose in self.script.poses]
+
     def label_at(self, second: float) -> str:
         """What the person does at a moment, or did last."""
         begun = [interval for interval in self.script.intervals if interval.start <= second]
         return (begun or self.script.intervals)[-1 if begun else 0].label
 
 
-class Scene:
-    """A room with a sensor and people, of whom there may be none.
+class Place:
+    """A room without people, and the sensor that looks into it.
 
     Args:
         rng: of all choices.
         prior: their ranges.
         height, width: of the frames in pixels.
+
+    Attributes:
+        celsius, distance: (H, W) float32 of what the sensor looks at, blurred.
     """
 
     def __init__(self, rng: Generator, prior: Parameters, height: int, width: int):
-        self.rng, self.prior = rng, prior
+        self.prior = prior
         self.room = Room.draw(rng, prior.room)
         self.camera = Camera.draw(rng, prior.camera, self.room.size, height, width)
         self.sensor = Sensor.draw(rng, prior.sensor, height, width)
-        self.people: list[Person] = []
-        self._pet = _Pet(rng, self.room) if rng.random() < prior.people.pet else None
-
-    @cached_property
-    def _empty(self) -> tuple[np.ndarray, np.ndarray]:
-        """Temperature and distance of the room, (H, W) each."""
-        celsius, distance = self.room.look(self.camera)
-        return blurred(celsius, self.sensor.blur), distance
+        celsius, self.distance = self.room.look(self.camera)
+        self.celsius = gaussian_filter(celsius, self.sensor.blur, mode="nearest")
 
     @property
     def background(self) -> np.ndarray:
-        """(H, W) float32 degrees Celsius of the room without people, as the sensor shows it without noise."""
-        return self._empty[0] + self.sensor.offset
+        """(H, W) float32 degrees Celsius of the empty room, as the sensor shows it without noise."""
+        return self.celsius + self.sensor.offset
+
+
+class Scene:
+    """A place with people, of whom there may be none.
+
+    Args:
+        rng: of all choices.
+        place: where.
+    """
+
+    def __init__(self, rng: Generator, place: Place):
+        self.rng, self.place = rng, place
+        self.people: list[Person] = []
+        self._pet = _Pet(rng, place.room) if rng.random() < place.prior.people.pet else None
 
     def add_person(self, begin: str = "upright") -> Person:
-        self.people.append(Person(self.rng, self.prior, self.room, begin))
+        self.people.append(Person(self.rng, self.place.prior, self.place.room, begin))
         return self.people[-1]
 
     def frames(self, seconds: np.ndarray) -> np.ndarray:
         """(N, H, W) float32 degrees Celsius at (N,) seconds, all readings there."""
-        celsius, distance = self._empty
-        frames = np.repeat(celsius[None], len(seconds), 0)
-        parts = [person.spheres(seconds, self.room.celsius) for person in self.people]
+        place, room = self.place, self.place.room
+        frames = np.repeat(place.celsius[None], len(seconds), 0)
+        parts = [person.spheres(seconds, room.celsius) for person in self.people]
         if self._pet:
-            parts.append(self._pet.spheres(seconds, self.room.celsius))
-        if trace := self.room.trace:
-            warmth = self.room.celsius + trace.celsius * np.exp(-seconds / trace.seconds)
+            parts.append(self._pet.spheres(seconds, room.celsius))
+        if trace := room.trace:
+            warmth = room.celsius + trace.celsius * np.exp(-seconds / trace.seconds)
             parts.append(Spheres(np.tile(trace.place, (len(seconds), 1, 1)), np.array([trace.radius]), warmth[:, None]))
         if parts:
-            Splats.of(self.camera, Spheres.joined(parts), distance, self.sensor.blur).draw(frames)
-        self.sensor.read(self.rng, frames, seconds)
+            Splats.of(place.camera, Spheres.joined(parts), place.distance, place.sensor.blur).draw(frames)
+        place.sensor.read(self.rng, frames, seconds)
         return frames
 
     def boxes(self, second: float) -> np.ndarray:
         """(P, 4) x1, y1, x2, y2 in pixels around what is seen of each person at a moment; zeros for who is not seen."""
         if not self.people:
             return np.zeros((0, 4), np.float32)
-        celsius, distance = self._empty
-        parts = [person.spheres(np.array([second]), self.room.celsius) for person in self.people]
-        splats = Splats.of(self.camera, Spheres.joined(parts), distance, self.sensor.blur)
+        place = self.place
+        parts = [person.spheres(np.array([second]), place.room.celsius) for person in self.people]
+        splats = Splats.of(place.camera, Spheres.joined(parts), place.distance, place.sensor.blur)
         ends = np.cumsum([len(part.radii) for part in parts])
-        warmth = splats.warmth(celsius, [slice(end - len(part.radii), end) for end, part in zip(ends, parts)])
+        warmth = splats.warmth(place.celsius, [slice(end - len(part.radii), end) for end, part in zip(ends, parts)])
         return np.stack([_extent(mask) for mask in warmth[:, 0] > BOX_CELSIUS])
 
 
@@ -164,23 +180,20 @@ def act(rng: Generator, person: Person, begin: str, seconds: float) -> None:
         posture = go_on(rng, person.script, posture)
 
 
-def long_scene(rng: Generator, prior: Parameters, height: int, width: int, seconds: float) -> Scene:
+def long_scene(rng: Generator, place: Place, seconds: float) -> Scene:
     """A scene in which everyone is busy for so many seconds, one activity after another."""
-    scene = Scene(rng, prior, height, width)
-    for _ in range(_draw_count(rng, prior.people)):
+    scene = Scene(rng, place)
+    for _ in range(_draw_count(rng, place.prior.people)):
         act(rng, scene.add_person(), "upright", seconds)
     return scene
 
 
-def clip_scene(
-    rng: Generator, prior: Parameters, height: int, width: int, span: float, wanted: str = ""
-) -> tuple[Scene, float]:
+def clip_scene(rng: Generator, place: Place, span: float, wanted: str = "") -> tuple[Scene, float]:
     """A scene around one moment, in which the first person is seen.
 
     Args:
         rng: of all choices.
-        prior: their ranges.
-        height, width: of the frames in pixels.
+        place: where.
         span: seconds that are wanted before and after the moment.
         wanted: the activity of the first person at the moment; by default drawn by weight.
 
@@ -189,10 +202,21 @@ def clip_scene(
     """
     name = wanted or _choose(rng, list(ACTIVITIES))
     while True:
-        scene = Scene(rng, prior, height, width)
+        scene = Scene(rng, place)
         moment = _direct(rng, scene, ACTIVITIES[name], span)
         if scene.boxes(moment)[0].any():
             return scene, moment
+        # Beds and seats may be out of sight; then it happens where it can be seen.
+        scene.people[0].move(moment, _in_sight(rng, place))
+        if scene.boxes(moment)[0].any():
+            return scene, moment
+
+
+def _in_sight(rng: Generator, place: Place) -> np.ndarray:
+    """(2,) x and y of what a random pixel not far from the middle shows."""
+    row, column = (int(rng.uniform(0.15, 0.85) * length) for length in place.distance.shape)
+    ray = place.camera.rays()[row, column]
+    return (place.camera.place + place.distance[row, column] * ray)[:2]
 
 
 def _direct(rng: Generator, scene: Scene, activity: Activity, span: float) -> float:
@@ -211,7 +235,7 @@ def _direct(rng: Generator, scene: Scene, activity: Activity, span: float) -> fl
     posture = activity.end
     while script.seconds < moment + span:
         posture = go_on(rng, script, posture)
-    for _ in range(_draw_count(rng, scene.prior.people) - 1):
+    for _ in range(_draw_count(rng, scene.place.prior.people) - 1):
         _add_company(rng, scene, first, moment, moment + span)
     return moment
 
@@ -221,10 +245,7 @@ def _add_company(rng: Generator, scene: Scene, first: Person, moment: float, unt
     begin = ("upright", "seated", "floor", "bed")[rng.choice(4, p=[0.7, 0.1, 0.15, 0.05])]
     other = scene.add_person(begin)
     act(rng, other, begin, rng.uniform(0.0, 30.0) + until)
-    if rng.random() < scene.prior.people.meet:
-        seconds = np.array([moment])
-        here = first.script.poses_at(seconds, 0)[0, :2]
-        there = other.script.poses_at(seconds, 0)[0, :2]
-        direction, distance = rng.uniform(-math.pi, math.pi), draw(rng, scene.prior.people.distance)
-        shift = here + distance * np.array([math.cos(direction), math.sin(direction)]) - there
-        other.script.poses = [pose._replace(x=pose.x + shift[0], y=pose.y + shift[1]) for pose in other.script.poses]
+    if rng.random() < scene.place.prior.people.meet:
+        here = first.script.poses_at(np.array([moment]), 0)[0, :2]
+        direction, distance = rng.uniform(-math.pi, math.pi), draw(rng, scene.place.prior.people.distance)
+        other.move(moment, here + distance * np.array([math.cos(direction), math.sin(direction)]))

@@ -4,11 +4,11 @@ Letters: N frames, H, W pixels.
 """
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
-from scipy.ndimage import gaussian_filter
 
 from slowfast_thermal.simulation.parameters import SensorPrior, draw
 
@@ -95,7 +95,7 @@ class Sensor(NamedTuple):
         shared = self.drift * np.sin(2 * math.pi * seconds / self.period + self.phase)
         shared += self.frame_offset * rng.standard_normal(len(frames))
         frames += shared.astype(np.float32)[:, None, None]
-        frames += self.deviation * rng.standard_normal(frames.shape, np.float32)
+        frames += self.deviation * _noise(rng, frames.shape)
         if self.step:
             np.round(frames * np.float32(1 / self.step), out=frames)
             frames *= np.float32(self.step)
@@ -113,8 +113,19 @@ class Sensor(NamedTuple):
             readings[index, len(whole) :] = NO_READING
 
 
-def blurred(image: np.ndarray, deviation: float) -> np.ndarray:
-    return gaussian_filter(image, deviation, mode="nearest")
+@cache
+def _much_noise() -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(2**22, np.float32)
+
+
+def _noise(rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Independent standard normal numbers: a random part of many that are drawn once, which is faster."""
+    size = math.prod(shape)
+    many = _much_noise()
+    if size > len(many) // 8:
+        return rng.standard_normal(shape, np.float32)
+    start = rng.integers(len(many) - size)
+    return many[start : start + size].reshape(shape)
 
 
 def _add_ring(rng: Generator, prior: SensorPrior, offset: np.ndarray, deviation: np.ndarray) -> None:

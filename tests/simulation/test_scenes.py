@@ -6,14 +6,18 @@ import pytest
 from slowfast_thermal.simulation import labels
 from slowfast_thermal.simulation.activities import ACTIVITIES
 from slowfast_thermal.simulation.parameters import CEILING
-from slowfast_thermal.simulation.scenes import clip_scene, long_scene
+from slowfast_thermal.simulation.scenes import Place, clip_scene, long_scene
+
+
+def at(rng, prior, height, width):
+    return rng, Place(rng, prior, height, width)
 
 
 @pytest.fixture(scope="module")
 def scenes():
     """Four scenes of each activity, each with its moment."""
     return {
-        name: [clip_scene(np.random.default_rng([5, number, i]), CEILING, 40, 60, 3.0, name) for i in range(4)]
+        name: [clip_scene(*at(np.random.default_rng([5, number, i]), CEILING, 40, 60), 3.0, name) for i in range(4)]
         for number, name in enumerate(ACTIVITIES)
     }
 
@@ -31,7 +35,7 @@ def test_boxes_hold_what_is_warmer_than_the_empty_room(scenes):
     differences = []
     for made in scenes.values():
         for scene, moment in made:
-            warmth = scene.frames(np.array([moment]))[0] - scene.background
+            warmth = scene.frames(np.array([moment]))[0] - scene.place.background
             x1, y1, x2, y2 = scene.boxes(moment)[0].astype(int)
             inside = warmth[y1:y2, x1:x2]
             differences.append(np.median(inside) - np.median(warmth))
@@ -65,13 +69,13 @@ def test_walkers_move_and_sleepers_do_not(scenes):
 def test_the_same_seed_gives_the_same_frames():
     frames = []
     for seed in (0, 0, 1):
-        scene, moment = clip_scene(np.random.default_rng(seed), CEILING, 40, 60, 3.0)
+        scene, moment = clip_scene(*at(np.random.default_rng(seed), CEILING, 40, 60), 3.0)
         frames.append(scene.frames(moment + np.array([-1.0, 0.0, 1.0])))
     assert (frames[0] == frames[1]).all() and (frames[0] != frames[2]).any()
 
 
 def test_a_long_scene_leaves_no_one_idle():
-    scene = long_scene(np.random.default_rng(0), CEILING, 40, 60, 300.0)
+    scene = long_scene(*at(np.random.default_rng(0), CEILING, 40, 60), 300.0)
     for person in scene.people:
         intervals = person.script.intervals
         assert person.script.seconds >= 300
@@ -82,6 +86,7 @@ def test_a_long_scene_leaves_no_one_idle():
 
 def test_other_resolutions_show_the_same_room():
     large, small = (
-        clip_scene(np.random.default_rng(3), CEILING, height, 3 * height // 2, 3.0)[0].camera for height in (80, 20)
+        clip_scene(*at(np.random.default_rng(3), CEILING, height, 3 * height // 2), 3.0)[0].place.camera
+        for height in (80, 20)
     )
     assert large.focal == pytest.approx(4 * small.focal)
