@@ -128,6 +128,18 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     # For PERSON_CROPS: by how much the windows are moved at most in each direction, as a fraction of their size.
     cfg.THERMAL.AUG.SHIFT = 0.0
 
+    # Simulated people, for TRAIN.DATASET thermal_simulated.
+    cfg.THERMAL.SIMULATION = CfgNode()
+    # Part of the training clips that are simulated; the others are those of TRAIN_ANNOTATIONS.
+    cfg.THERMAL.SIMULATION.SHARE = 1.0
+    # Where the simulated sensors hang: a name in `simulation.parameters.PRIORS`.
+    cfg.THERMAL.SIMULATION.PRIOR = "ceiling"
+    # Height and width of simulated frames in pixels; among real clips they have the size of those.
+    cfg.THERMAL.SIMULATION.FRAME_SIZE = [40, 60]
+    # Pairs of a simulated class and the network's own one; people of simulated classes that are not named are left out.
+    # Empty: classes of the same name are the same.
+    cfg.THERMAL.SIMULATION.CLASS_MAP = []
+
 
 def _add_interaction_node(cfg: CfgNode) -> None:
     """Interaction aggregation (Tang et al., arXiv:2004.07485); the defaults are AlphAction's."""

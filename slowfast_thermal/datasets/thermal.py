@@ -68,8 +68,6 @@ class Thermal(torch.utils.data.Dataset):
             raise InputError(f"{where} is there, so there is nothing to {purpose} on: add images.")
         self.recordings = sorted({keyframe.recording for keyframe in self.keyframes})
         self._place = {name: place for place, name in enumerate(self.recordings)}
-        on_device = cfg.SPEED.RECORDINGS_ON_DEVICE and cfg.NUM_GPUS
-        self._device = torch.device("cuda", torch.cuda.current_device()) if on_device else torch.device("cpu")
         self._open_recordings(root / node.FRAMES_DIR, cfg)
 
         boxes = [keyframe.boxes for keyframe in self.keyframes]
@@ -85,6 +83,18 @@ class Thermal(torch.utils.data.Dataset):
         self._samples = [sample for sample in zip(self.keyframes, boxes, labels) if len(sample[1])]
         if not self._samples and split != "val":
             raise InputError(f"{where} has a person's box, so there is nothing to {purpose} on: annotate some.")
+        self._configure(cfg, split)
+        logger.info(
+            "%s: %d keyframes with %d boxes in %d recordings; %d boxes cut at the image's edge, %d outside it dropped, %d "
+            "joined to a person's first one.",
+            split, len(self), sum(len(b) for _, b, _ in self._samples), len(self.recordings),
+            annotations.num_clipped, annotations.num_dropped, len(annotations.joined),
+        )  # fmt: skip
+
+    def _configure(self, cfg, split: str) -> None:
+        """Takes over what clips are made like."""
+        node = cfg.THERMAL
+        self._device = _device(cfg)
         self._seed = cfg.RNG_SEED
         self._batch_size = cfg.TRAIN.BATCH_SIZE
         self._clip_frames = ClipFrames.from_config(cfg)
@@ -97,12 +107,6 @@ class Thermal(torch.utils.data.Dataset):
         self._max_objects = cfg.IA.MAX_OBJECTS
         self._augmentation = Augmentation.from_config(node.AUG) if split == "train" else None
         self._enlarge = np.array(node.TEST_BOX_ENLARGE, np.float32) if split != "train" else np.zeros(2, np.float32)
-        logger.info(
-            "%s: %d keyframes with %d boxes in %d recordings; %d boxes cut at the image's edge, %d outside it dropped, %d "
-            "joined to a person's first one.",
-            split, len(self), sum(len(b) for _, b, _ in self._samples), len(self.recordings),
-            annotations.num_clipped, annotations.num_dropped, len(annotations.joined),
-        )  # fmt: skip
 
     def _open_recordings(self, folder: Path, cfg) -> None:
         check_folder(folder)
@@ -116,7 +120,7 @@ class Thermal(torch.utils.data.Dataset):
             for recording in recordings.values():
                 check_order(recording)
         max_bytes = int(node.CACHE_GIB * 2**30 / max(num_workers(cfg), 1))
-        self._cache = RecordingCache(list(recordings.values()), max_bytes, self._device)
+        self._cache = RecordingCache(list(recordings.values()), max_bytes, _device(cfg))
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -166,15 +170,28 @@ class Thermal(torch.utils.data.Dataset):
             of person crops "view" (4,), by which `PersonCrops` changes the windows of the clip.
         """
         index, place = key if isinstance(key, tuple) else (key, None)
-        keyframe, ori_boxes, labels = self._samples[index]
+        keyframe, boxes, labels = self._samples[index]
+        metadata = [self._place[keyframe.recording], keyframe.timestamp]
+        return self._clip(index, place, self._cache[keyframe.recording], keyframe, boxes, labels, metadata)
+
+    def _clip(
+        self,
+        index: int,
+        place: int | None,
+        recording: Recording,
+        keyframe: Keyframe,
+        ori_boxes: np.ndarray,
+        labels: np.ndarray,
+        metadata: list[int],
+    ) -> tuple:
+        """What `__getitem__` gives for (R, 4) relative boxes and (R, C) labels of the people of a recording's keyframe."""
         boxes, objects, shift, slow_start = ori_boxes, keyframe.objects, 0, 0
         if self._augmentation:
             rng, batch_rng = self._generators(place)
             shift, slow_start = self._augmentation.sample_times(rng, self._clip_frames.slow_stride)
 
-        times = self._cache[keyframe.recording].timestamps
-        slow, fast = self._clip_frames(times, keyframe.frame_index, shift, slow_start)
-        frames = self._read(keyframe.recording, np.concatenate([slow, fast]))
+        slow, fast = self._clip_frames(recording.timestamps, keyframe.frame_index, shift, slow_start)
+        frames = self._read(recording, np.concatenate([slow, fast]))
         if self._augmentation:
             frames, boxes, objects = self._augmentation(frames, boxes, objects, rng, batch_rng)
 
@@ -185,25 +202,28 @@ class Thermal(torch.utils.data.Dataset):
         extra = {
             "boxes": _to_pixels(boxes, size, self._enlarge),
             "ori_boxes": ori_boxes,
-            "metadata": [[self._place[keyframe.recording], keyframe.timestamp]] * len(boxes),
+            "metadata": [metadata] * len(boxes),
             "objects": self._pad_objects(objects, size),
         }
         if self._augmentation and self._person_crops:
             extra["view"] = self._augmentation.sample_view(rng)
         return pack_sample([clip[:, : len(slow)], clip[:, len(slow) :]], labels, index, extra)
 
-    def _read(self, name: str, indices: np.ndarray) -> torch.Tensor:
+    def _read(self, recording: Recording, indices: np.ndarray) -> torch.Tensor:
         """The K frames at `indices`, then K a moment earlier and one of the background as far as the channels need them."""
-        recording = self._cache[name]
         wanted = [indices]
         if "earlier" in self._planes:
             wanted.append(nearest_frames(recording.timestamps, recording.timestamps[indices] - self._difference))
         frames = recording.read(np.concatenate(wanted))
         if "background" not in self._planes:
             return frames
-        if name not in self._backgrounds:
-            self._backgrounds[name] = background(recording)
-        return torch.cat([frames, self._backgrounds[name][None]])
+        return torch.cat([frames, self._background(recording)[None]])
+
+    def _background(self, recording: Recording) -> torch.Tensor:
+        """(H, W) of a recording, see `background`."""
+        if recording.name not in self._backgrounds:
+            self._backgrounds[recording.name] = background(recording)
+        return self._backgrounds[recording.name]
 
     def _arrange(self, frames: torch.Tensor, count: int) -> torch.Tensor:
         """What `_read` gave for `count` frames, as planes (S, K, H, W)."""
@@ -224,6 +244,12 @@ class Thermal(torch.utils.data.Dataset):
         best = objects[: self._max_objects]
         padded[: len(best)] = _to_pixels(best, size, np.zeros(2, np.float32))
         return padded
+
+
+def _device(cfg) -> torch.device:
+    """Where clips are cut."""
+    on_device = cfg.SPEED.RECORDINGS_ON_DEVICE and cfg.NUM_GPUS
+    return torch.device("cuda", torch.cuda.current_device()) if on_device else torch.device("cpu")
 
 
 def _to_pixels(boxes: np.ndarray, size: tuple[int, int], enlarge: np.ndarray) -> np.ndarray:

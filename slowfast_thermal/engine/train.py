@@ -36,6 +36,7 @@ from slowfast_thermal.errors import InputError, Interrupted
 from slowfast_thermal.models.losses import build_loss
 from slowfast_thermal.models.roi_head import interaction_lr_factors
 from slowfast_thermal.pyslowfast import distributed as du
+from slowfast_thermal.simulation.dataset import training_set
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def train(cfg) -> None:
     """
     pyslowfast.setup_logging(cfg.OUTPUT_DIR)
     device = current_device(cfg)
-    dataset = Thermal(cfg, "train")
+    dataset = training_set(cfg)
     loader = construct_train_loader(cfg, dataset, du.get_rank(), du.get_world_size())
     val_loader = _prepare_validation(cfg, dataset)
     loss_function = build_loss(cfg, torch.from_numpy(dataset.class_counts)).to(device)

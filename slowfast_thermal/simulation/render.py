@@ -45,11 +45,13 @@ class Splats(NamedTuple):
     """Spheres on the part of the image that they reach.
 
     Attributes:
+        kept: which spheres they are, as indices; the others are out of sight.
         part: rows and columns of the image.
         rows, columns: profiles (N, rows, K) and (N, K, columns).
         weights, nearness, celsius: (N, K).
     """
 
+    kept: np.ndarray
     part: tuple[slice, slice]
     rows: np.ndarray
     columns: np.ndarray
@@ -61,29 +63,37 @@ class Splats(NamedTuple):
     def of(cls, camera: Camera, spheres: Spheres, distances: np.ndarray, blur: float) -> "Splats":
         """The picture of spheres in front of surfaces at (H, W) distances, blurred by so many pixels."""
         places, distance, scale = camera.project(spheres.centres)
+        own = (_WIDTH * spheres.radii * scale) ** 2
+        far = 3 * np.sqrt(own + blur**2)
+        size = np.array([camera.width, camera.height])
+        near = ((places > -far[..., None]) & (places < size + far[..., None])).all(2) & (scale > 0)
+        kept = np.flatnonzero(near.any(0))
+        if not len(kept):
+            kept = np.arange(1)
+        places, distance, own, far = places[:, kept], distance[:, kept], own[:, kept], far[:, kept]
         columns, rows = places[..., 0].astype(np.float32), places[..., 1].astype(np.float32)
         surface = distances[
             np.clip(rows, 0, camera.height - 1).astype(np.intp), np.clip(columns, 0, camera.width - 1).astype(np.intp)
         ]
-        hidden = np.clip((distance - spheres.radii - surface) / _BEHIND, 0, 1)
-        own = (_WIDTH * spheres.radii * scale) ** 2
+        hidden = np.clip((distance - spheres.radii[kept] - surface) / _BEHIND, 0, 1)
         variance = (own + blur**2).astype(np.float32)
         # Blurring spreads a sphere's warmth over more pixels.
         weights = (_DENSITY * (1 - hidden) * own / variance).astype(np.float32)
         nearness = np.exp((distance.min() - distance) / _COVERING).astype(np.float32)
-        reach = 3 * np.sqrt(variance.max())
+        reach = far.max()
         part = _reached(rows, reach, camera.height), _reached(columns, reach, camera.width)
         spread = (-0.5 / variance)[..., None]
         row_offsets = np.arange(part[0].start, part[0].stop, dtype=np.float32) + 0.5 - rows[..., None]
         column_offsets = np.arange(part[1].start, part[1].stop, dtype=np.float32) + 0.5 - columns[..., None]
         row_profiles = _bell(spread * row_offsets**2).transpose(0, 2, 1)
         return cls(
+            kept,
             part,
             np.ascontiguousarray(row_profiles),
             _bell(spread * column_offsets**2),
             weights,
             nearness,
-            spheres.celsius.astype(np.float32),
+            spheres.celsius[:, kept].astype(np.float32),
         )
 
     def sums(self, *weights: np.ndarray) -> np.ndarray:
@@ -99,19 +109,26 @@ class Splats(NamedTuple):
         frames = frames[:, *self.part]
         frames -= np.expm1(-density) * (warmth / (nearest + 1e-20) - frames)
 
-    def warmth(self, background: np.ndarray, parts: list[slice]) -> np.ndarray:
-        """(P, N, H, W) degrees Celsius by which what is seen of each of P parts of the spheres stands out of (H, W) surfaces."""
+    def warmth(self, background: np.ndarray, owners: np.ndarray) -> np.ndarray:
+        """What is seen of each of P bodies of one frame.
+
+        Args:
+            background: (H, W) degrees Celsius of the surfaces.
+            owners: (K,) number of the body to which each sphere belongs, those out of sight too.
+
+        Returns:
+            (P, H, W) degrees Celsius by which what is seen of a body stands out.
+        """
+        count = owners.max() + 1
         near = self.weights * self.nearness
-        own = np.zeros((2 * len(parts), *near.shape), np.float32)
-        for index, part in enumerate(parts):
-            own[2 * index, :, part] = near[:, part]
-            own[2 * index + 1, :, part] = (near * self.celsius)[:, part]
-        density, nearest, *sums = self.sums(self.weights, near, *own)
-        result = np.zeros((len(parts), len(near), *background.shape), np.float32)
-        cover = -np.expm1(-density) / (nearest + 1e-20)
-        for index in range(len(parts)):
-            seen, warm = sums[2 * index : 2 * index + 2]
-            result[index][:, *self.part] = cover * (warm - seen * background[self.part])
+        belongs = (owners[self.kept] == np.arange(count)[:, None]).astype(np.float32)
+        density, nearest, *sums = self.sums(
+            self.weights, near, *(near * own for own in belongs), *(near * self.celsius * own for own in belongs)
+        )
+        result = np.zeros((count, *background.shape), np.float32)
+        cover = -np.expm1(-density[0]) / (nearest[0] + 1e-20)
+        for index, (seen, warm) in enumerate(zip(sums[:count], sums[count:])):
+            result[index][self.part] = cover * (warm[0] - seen[0] * background[self.part])
         return result
 
 

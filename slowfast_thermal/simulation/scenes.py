@@ -118,9 +118,8 @@ class Scene:
         place = self.place
         parts = [person.spheres(np.array([second]), place.room.celsius) for person in self.people]
         splats = Splats.of(place.camera, Spheres.joined(parts), place.distance, place.sensor.blur)
-        ends = np.cumsum([len(part.radii) for part in parts])
-        warmth = splats.warmth(place.celsius, [slice(end - len(part.radii), end) for end, part in zip(ends, parts)])
-        return np.stack([_extent(mask) for mask in warmth[:, 0] > BOX_CELSIUS])
+        owners = np.repeat(np.arange(len(parts)), [len(part.radii) for part in parts])
+        return np.stack([_extent(mask) for mask in splats.warmth(place.celsius, owners) > BOX_CELSIUS])
 
 
 class _Pet:

@@ -1,0 +1,189 @@
+"""The data set `ThermalSimulated`: clips of simulated rooms, made while training, in place of or among real ones."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.datasets.annotations import Keyframe
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.pyslowfast import DATASET_REGISTRY
+from slowfast_thermal.simulation.labels import CLASSES
+from slowfast_thermal.simulation.parameters import PRIORS
+from slowfast_thermal.simulation.scenes import Place, Scene, clip_scene
+
+# Clips that follow each other in the stream and share a place, each with people of its own.
+_CLIPS_OF_A_PLACE = 4
+
+
+class SimulatedRecording:
+    """The seconds around a moment of a scene, as `Recording` gives those of a file.
+
+    Args:
+        rng: of the times and the noise.
+        scene: with its people.
+        moment: in seconds.
+        span: seconds before and after it.
+
+    Attributes:
+        timestamps: (N,) int64 milliseconds.
+        keyframe: index of the frame nearest to the moment.
+    """
+
+    name = "simulated"
+
+    def __init__(self, rng: np.random.Generator, scene: Scene, moment: float, span: float):
+        self._rng, self._scene = rng, scene
+        self._seconds = moment - span + scene.place.sensor.seconds(rng, 2 * span)
+        self.timestamps = np.round(1000 * self._seconds).astype(np.int64)
+        self.keyframe = int(np.abs(self._seconds - moment).argmin())
+
+    def boxes(self) -> np.ndarray:
+        """(P, 4) x1, y1, x2, y2 in pixels of the scene's people on the keyframe."""
+        return self._scene.boxes(self._seconds[self.keyframe])
+
+    def read(self, indices: np.ndarray) -> torch.Tensor:
+        """(K, H, W) float32 degrees Celsius of the frames at `indices` (K,); lost packets hold what was read before."""
+        wanted, places = np.unique(indices, return_inverse=True)
+        frames = self._scene.frames(self._seconds[wanted])
+        sensor = self._scene.place.sensor
+        readings = frames.reshape(len(frames), -1)
+        for index in np.flatnonzero(self._rng.random(len(frames)) < sensor.lost):
+            start = self._rng.integers(readings.shape[1] // sensor.packet + 1) * sensor.packet
+            readings[index, start : start + sensor.packet] = readings[index - 1, start : start + sensor.packet]
+        return torch.from_numpy(frames[places])
+
+    def background(self) -> torch.Tensor:
+        """(H, W) float32 degrees Celsius of the empty room."""
+        return torch.from_numpy(self._scene.place.background)
+
+
+@DATASET_REGISTRY.register()
+class ThermalSimulated(Thermal):
+    """Clips of simulated people, as `Thermal` gives those of real ones; for training.
+
+    A clip depends on the seed and its place in the stream alone. THERMAL.SIMULATION.SHARE of the clips are simulated; the
+    others are those of the training annotations, whose classes are the network's then.
+
+    Args:
+        cfg: PySlowFast's configuration with node THERMAL.
+
+    Raises:
+        InputError: the configuration does not fit, or a class of THERMAL.SIMULATION.CLASS_MAP does not exist.
+    """
+
+    def __init__(self, cfg):
+        node = cfg.THERMAL.SIMULATION
+        self._share = node.SHARE
+        if cfg.IA.ENABLE and "M" in str(cfg.IA.BLOCKS):
+            raise InputError(
+                "IA.BLOCKS has a memory, but simulated clips have no past: leave out M, or write rooms as files."
+            )
+        if self._share < 1:
+            super().__init__(cfg, "train")
+        else:
+            if not cfg.SOLVER.EPOCH_ITERS:
+                raise InputError(
+                    "SOLVER.EPOCH_ITERS is 0: simulated clips have no end, so give the batches of an epoch."
+                )
+            self._configure(cfg, "train")
+            self.classes = _known_classes(node.CLASS_MAP) if node.CLASS_MAP else list(CLASSES)
+            self.keyframes, self.recordings, self._samples = [], [], []
+            self.class_counts = np.ones(len(self.classes), np.int64)
+            if len(self.classes) != cfg.MODEL.NUM_CLASSES:
+                raise InputError(
+                    f"MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}, but simulated people have {len(self.classes)} classes: set "
+                    f"MODEL.NUM_CLASSES {len(self.classes)}."
+                )
+        self._length = len(self._samples) or cfg.SOLVER.EPOCH_ITERS * cfg.TRAIN.BATCH_SIZE
+        self._label_of = _labels(node.CLASS_MAP, self.classes)
+        self._prior = PRIORS[node.PRIOR]
+        self._size = tuple(node.FRAME_SIZE)
+        if self._share < 1:
+            real = next(iter(self._cache))
+            self._size = real.height, real.width
+        frames = self._clip_frames
+        # A frame takes a sixth of a second, about; a clip may be shifted and needs the frames before its first one.
+        self._span = (frames.seconds or frames.length / 5) / 2 + self._difference / 1000 + 1.5
+        self._place_of = lru_cache(maxsize=2)(self._draw_place)
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_place_of": None}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._place_of = lru_cache(maxsize=2)(self._draw_place)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def keyframe(self, index: int) -> Keyframe:
+        """The real keyframe of a sample, in whose stead a simulated one may come, or what stands for all simulated ones."""
+        return (
+            super().keyframe(index)
+            if self._samples
+            else _keyframe("simulated", 0, 0, np.zeros((0, 4)), np.zeros((0, 0)))
+        )
+
+    def __getitem__(self, key: int | tuple[int, int]) -> tuple:
+        """One clip with its people, as of `Thermal`; an index alone counts as the place in the stream."""
+        index, place = key if isinstance(key, tuple) else (key, key)
+        rng = np.random.default_rng((self._seed, place, 2))
+        if rng.random() >= self._share:
+            return super().__getitem__(key)
+        while True:
+            scene, moment = clip_scene(rng, self._place_of(place // _CLIPS_OF_A_PLACE), self._span)
+            recording = SimulatedRecording(rng, scene, moment, self._span)
+            boxes = recording.boxes() / np.tile(self._size[::-1], 2).astype(np.float32)
+            names = [person.label_at(moment) for person in scene.people]
+            seen = np.array([box.any() and self._label_of[name] is not None for box, name in zip(boxes, names)])
+            if seen.any():
+                break
+        numbers = [self._label_of[name] for name, is_seen in zip(names, seen) if is_seen]
+        labels = np.eye(len(self.classes), dtype=np.float32)[numbers]
+        keyframe = _keyframe(f"simulated_{place}", recording.keyframe, place, boxes[seen], labels)
+        metadata = [len(self.recordings), place]
+        return self._clip(index, place, recording, keyframe, keyframe.boxes, keyframe.labels, metadata)
+
+    def _draw_place(self, number: int) -> Place:
+        return Place(np.random.default_rng((self._seed, number, 3)), self._prior, *self._size)
+
+    def _background(self, recording: SimulatedRecording) -> torch.Tensor:
+        return recording.background() if isinstance(recording, SimulatedRecording) else super()._background(recording)
+
+
+def _keyframe(name: str, index: int, place: int, boxes: np.ndarray, labels: np.ndarray) -> Keyframe:
+    return Keyframe(name, name, name, place, index, boxes, labels, np.zeros((0, 4), np.float32))
+
+
+def _known_classes(pairs: list[list[str]]) -> list[str]:
+    """The network's classes that a map names, in its order."""
+    return list(dict.fromkeys(own for _, own in pairs))
+
+
+def _labels(pairs: list[list[str]], classes: list[str]) -> dict[str, int | None]:
+    """The number of the network's class for each simulated one, None for those that it does not have.
+
+    Raises:
+        InputError: the map names a class that does not exist, or no class is left.
+    """
+    known = dict(pairs) if pairs else {name: name for name in CLASSES}
+    for simulated, own in known.items():
+        if simulated not in CLASSES or (pairs and own not in classes):
+            raise InputError(
+                f"THERMAL.SIMULATION.CLASS_MAP maps '{simulated}' to '{own}': the first must be one of {', '.join(CLASSES)}, "
+                f"the second one of {', '.join(classes)}."
+            )
+    labels = {name: classes.index(known[name]) if known.get(name) in classes else None for name in CLASSES}
+    if set(labels.values()) == {None}:
+        raise InputError(
+            f"No simulated class is among {', '.join(classes)}: name pairs of a simulated and an own one in "
+            "THERMAL.SIMULATION.CLASS_MAP."
+        )
+    return labels
+
+
+def training_set(cfg) -> Thermal:
+    """The data set that TRAIN.DATASET names."""
+    return ThermalSimulated(cfg) if cfg.TRAIN.DATASET == "thermal_simulated" else Thermal(cfg, "train")
