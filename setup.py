@@ -5,7 +5,7 @@ setup(
     version="0.1.0",
     description="Action detection in thermal recordings with PySlowFast",
     packages=find_packages(include=["slowfast_thermal", "slowfast_thermal.*"]),
-    package_data={"slowfast_thermal.evaluation": ["report.html"]},
+    package_data={"slowfast_thermal.evaluation": ["report.html"], "slowfast_thermal.weights": ["*.pyth", "*.json"]},
     python_requires=">=3.10",
     install_requires=[
         "torch>=2.4",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
-from slowfast_thermal import pyslowfast
+from slowfast_thermal import pyslowfast, weights
 from slowfast_thermal.config_files import read_with_bases
 from slowfast_thermal.config_relations import check_together
 from slowfast_thermal.config_values import checked, leaves
@@ -232,6 +232,8 @@ def load_config(path: str, overrides: list[str]) -> CfgNode:
         _set(cfg, name, checked(name, value, defaults[name]))
     for name, value in leaves(cfg).items():  # PySlowFast's own defaults are of other networks
         checked(name, value, defaults[name])
+    for node in (cfg.TRAIN, cfg.TEST):
+        node.CHECKPOINT_FILE_PATH = weights.resolve(node.CHECKPOINT_FILE_PATH)
     check_together(cfg)
     pyslowfast.scale_learning_rate(cfg)
     return cfg

@@ -211,6 +211,13 @@ _RULES = {
     "THERMAL.PACKET_LENGTH": whole(0),
     "THERMAL.PERSON_CROPS.SIZE": above_0(1e4),
     "THERMAL.PERSON_CROPS.UNIT": choice("pixel", "box"),
+    "THERMAL.SIMULATION.CLASS_MAP": Rule(
+        lambda v: v == [] or several(several(_NAME, "", 2), "").accepts(v),
+        "a list of pairs, each of a simulated class and one of the network's, or an empty list",
+    ),
+    "THERMAL.SIMULATION.FRAME_SIZE": several(whole(16, 8192), "height and width in pixels, at least 16 each", 2),
+    "THERMAL.SIMULATION.PRIOR": choice("ceiling", "corner", "broad"),
+    "THERMAL.SIMULATION.SHARE": above_0(1),
     "THERMAL.TEMPERATURE_RANGE": _TEMPERATURES,
     "THERMAL.TEST_ANNOTATIONS": _NAMES,
     "THERMAL.TEST_BOX_ENLARGE": several(number(0, 100), "two fractions from 0 to 100, for the width and the height", 2),
@@ -221,6 +228,7 @@ _RULES = {
     "THERMAL.WORKER_START_METHOD": choice("fork", "spawn", ""),
     "TRAIN.BATCH_SIZE": whole(1),
     "TRAIN.CHECKPOINT_PERIOD": whole(1),
+    "TRAIN.DATASET": choice("thermal", "thermal_simulated"),
     "TRAIN.EVAL_PERIOD": whole(1),
 }
 

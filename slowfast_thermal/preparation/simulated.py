@@ -66,7 +66,7 @@ def simulate_rooms(
     def write_recording(index: int, root: Path) -> tuple[list[dict], list[dict], int]:
         rng = np.random.default_rng([seed, index])
         wanted = num_keyframes // num_rooms + (index < num_keyframes % num_rooms)
-        name, start = f"SIM_R{index + 1:03d}", FIRST_TIMESTAMP + _DAY * index
+        name, start = f"SIM{index + 1:03d}_R1", FIRST_TIMESTAMP + _DAY * index
         scene, seconds, keyframes = _directed(rng, prior, height, width, wanted)
         timestamps = start + np.round(1000 * seconds).astype(np.int64)
         images, annotations = _annotate(scene, name, seconds, timestamps, keyframes)

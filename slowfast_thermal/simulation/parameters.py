@@ -20,13 +20,13 @@ class CameraPrior:
     """Where the sensor hangs and what its lens does."""
 
     # Above the floor.
-    height: Range = (2.4, 3.3)
+    height: Range = (2.3, 3.1)
     # Of the view from straight down.
     tilt: Range = (0.0, 10.0)
     # From the middle of the room, as part of the way to its walls.
     off_centre: Range = (0.0, 0.35)
     # What the width of the image shows.
-    field_of_view: Range = (100.0, 140.0)
+    field_of_view: Range = (95.0, 135.0)
     # 1 is a pinhole, 0.5 stereographic, 0 an equidistant fisheye: the image radius is f tan(lens angle) / lens.
     lens: Range = (0.05, 0.6)
     # Shift of the lens's axis from the middle of the image.
@@ -42,17 +42,17 @@ class RoomPrior:
     # Of the floor in the middle.
     celsius: Range = (15.0, 25.0)
     # Change of the floor and walls over the room's width and depth.
-    gradient: Range = (-1.2, 1.2)
+    gradient: Range = (-2.5, 2.5)
     # Walls at the ceiling, less those at the floor.
     stratification: Range = (0.0, 1.5)
     # Standard deviation of smooth stains of all surfaces.
-    stains: Range = (0.1, 0.4)
+    stains: Range = (0.15, 0.5)
     # Rectangles of another floor (tiles, a carpet, a sunlit or ventilated part): how many, and by how much they differ.
-    patches: tuple[int, int] = (0, 3)
-    patch_celsius: Range = (-2.5, 1.5)
+    patches: tuple[int, int] = (1, 4)
+    patch_celsius: Range = (-3.5, 1.5)
     # Tables, shelves and boxes beside the bed and the seats.
     furniture: tuple[int, int] = (1, 5)
-    furniture_celsius: Range = (-1.0, 2.5)
+    furniture_celsius: Range = (-2.0, 3.0)
     # Small hot or cold things: lamps, kettles, laptops, cold drinks; a few pixels each.
     things: tuple[int, int] = (0, 3)
     thing_celsius: Range = (-3.0, 20.0)
