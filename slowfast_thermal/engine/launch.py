@@ -26,6 +26,7 @@ from slowfast_thermal.errors import BAD_INPUT, FAILED, INTERRUPTED, InputError, 
 from slowfast_thermal.models import IARoIHead
 from slowfast_thermal.preparation.checks import refuse_problems
 from slowfast_thermal.preparation.settings import DataSettings
+from slowfast_thermal.simulation.dataset import training_set
 
 
 def check_run(cfg, place: Place | None = None) -> None:
@@ -50,7 +51,7 @@ def check_run(cfg, place: Place | None = None) -> None:
             IARoIHead.from_config(cfg)
     train_set = None
     if cfg.TRAIN.ENABLE:
-        train_set = Thermal(cfg, "train")
+        train_set = training_set(cfg)
         if cfg.TRAIN.BATCH_SIZE > len(train_set):
             raise InputError(
                 f"TRAIN.BATCH_SIZE is {cfg.TRAIN.BATCH_SIZE}, but there are {len(train_set)} training keyframes: "
