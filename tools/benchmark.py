@@ -6,6 +6,7 @@ tools/benchmark.py step        a training step of R101 8x8 with dense interactio
 tools/benchmark.py inference   its inference, beside plain PySlowFast
 tools/benchmark.py head        interactions with a clip's memory shared by its people, beside copied to each
 tools/benchmark.py processes   a training step of two processes on a CPU, beside one
+tools/benchmark.py simulation  simulated clips a second, beside a plain renderer and the loader of real clips
 tools/benchmark.py growth      how cost grows with clips, people, memory, input, keyframes and recordings
 tools/benchmark.py recordings  opening, clips that are not cached, memory of decoding
 tools/benchmark.py all         all of these
@@ -25,11 +26,11 @@ from tabulate import tabulate
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from slowfast_thermal.checkpoint.training_state import replacing
 from slowfast_thermal.errors import INTERRUPTED, exit_codes
-from tools.benchmarks import data, growth, head, processes, recordings, step
+from tools.benchmarks import data, growth, head, processes, recordings, simulation, step
 from tools.benchmarks.common import environment
 from tools.benchmarks.gpu import run as gpu
 
-PARTS = ("data", "step", "inference", "head", "processes", "growth", "recordings")
+PARTS = ("data", "step", "inference", "head", "processes", "growth", "recordings", "simulation")
 
 
 def parse_args() -> argparse.Namespace:
@@ -64,8 +65,8 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     results: dict[str, object] = {"environment": environment(device)}
     print(tabulate(results["environment"].items(), tablefmt="plain", disable_numparse=True))
-    # The data part binds the process to one core, so it comes last.
-    for part in sorted(PARTS if args.part == "all" else [args.part], key="data".__eq__):
+    # These two bind the process to one core, so they come last.
+    for part in sorted(PARTS if args.part == "all" else [args.part], key=("data", "simulation").__contains__):
         if part in ("step", "inference"):
             results[part] = step.measure(part, clips, args.repeats, device)
         elif part == "growth":
@@ -74,6 +75,8 @@ def main() -> None:
             results[part] = processes.measure(clips, args.repeats)
         elif part == "recordings":
             results[part] = recordings.measure(args.repeats)
+        elif part == "simulation":
+            results[part] = simulation.measure(args.repeats)
         elif part == "head":
             results[part] = head.measure(args.repeats, device)
         else:

@@ -344,7 +344,9 @@ def run_likeness(args: argparse.Namespace) -> None:
         for name, auc, first, second in found.features
     ]
     print_table(rows)
-    print(f"\n{found.counts[0]} and {found.counts[1]} keyframes; a forest on all numbers tells them apart with AUC {found.auc:.3f}")
+    print(
+        f"\n{found.counts[0]} and {found.counts[1]} keyframes; a forest on all numbers tells them apart with AUC {found.auc:.3f}"
+    )
 
 
 def recordings_progress(paths: list[Path]) -> tqdm:

@@ -9,6 +9,7 @@ import torch
 from tabulate import tabulate
 from torch import Tensor, nn
 
+from slowfast_thermal.checkpoint.class_map import map_classes
 from slowfast_thermal.checkpoint.sources import STATISTICS_COUNT, Weights, read_weights
 from slowfast_thermal.checkpoint.training_state import load_weights, unwrap
 from slowfast_thermal.checkpoint.variants import block_names, describe_backbone, overrides
@@ -68,7 +69,7 @@ def load_pretrained(model: nn.Module, cfg, classes: Sequence[str]) -> LoadReport
         InputError: the file cannot be read, or fits less than 90 % of the backbone.
     """
     network = unwrap(model)
-    weights = read_weights(Path(cfg.TRAIN.CHECKPOINT_FILE_PATH), cfg.TRAIN.CHECKPOINT_TYPE)
+    weights = _read(Path(cfg.TRAIN.CHECKPOINT_FILE_PATH), cfg.TRAIN.CHECKPOINT_TYPE, classes, cfg)
     own = network.state_dict()
     fitted, report = _fit(weights, own, classes)
     _check_backbone(weights, own, fitted)
@@ -93,7 +94,7 @@ def load_trained(path: Path, kind: str, model: nn.Module, cfg, classes: Sequence
     Raises:
         InputError: the file cannot be read, or is of another network or of other classes.
     """
-    weights = read_weights(path, kind)
+    weights = _read(path, kind, classes, cfg)
     if weights.classes not in (None, list(classes)):
         raise InputError(
             f"{path} was trained for the classes {', '.join(weights.classes)}, but the annotations list "
@@ -101,6 +102,13 @@ def load_trained(path: Path, kind: str, model: nn.Module, cfg, classes: Sequence
         )
     load_weights(path, weights.tensors, model)
     _log_differences(weights, unwrap(model), cfg)
+
+
+def _read(path: Path, kind: str, classes: Sequence[str], cfg) -> Weights:
+    """The weights, of other classes by THERMAL.SIMULATION.CLASS_MAP where it is given."""
+    weights = read_weights(path, kind)
+    pairs = cfg.THERMAL.SIMULATION.CLASS_MAP
+    return map_classes(weights, classes, pairs) if pairs and weights.classes != list(classes) else weights
 
 
 def _fit(weights: Weights, own: dict[str, Tensor], classes: Sequence[str]) -> tuple[dict[str, Tensor], LoadReport]:

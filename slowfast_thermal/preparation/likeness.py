@@ -56,7 +56,9 @@ def likeness(first: Path, second: Path, session_pattern: str, seed: int = 0) -> 
             sessions.append(match[1] if match else keyframe.recording)
         known = sorted(set(sessions))
         if len(known) < 2:
-            raise InputError(f"{root} has keyframes of {len(known)} session: a comparison needs two or more in each folder.")
+            raise InputError(
+                f"{root} has keyframes of {len(known)} session: a comparison needs two or more in each folder."
+            )
         parts.append(np.array(values))
         halves.append(np.array([known.index(session) % 2 for session in sessions]))
     values, half = np.concatenate(parts), np.concatenate(halves)
@@ -70,7 +72,9 @@ def likeness(first: Path, second: Path, session_pattern: str, seed: int = 0) -> 
     features = []
     for name, column in zip(names, values.T):
         single = roc_auc_score(belongs, column)
-        features.append((name, float(max(single, 1 - single)), *(float(np.median(part)) for part in _split(column, parts))))
+        features.append(
+            (name, float(max(single, 1 - single)), *(float(np.median(part)) for part in _split(column, parts)))
+        )
     return Likeness((len(parts[0]), len(parts[1])), float(auc), sorted(features, key=lambda f: -f[1]))
 
 
