@@ -15,8 +15,8 @@ from sklearn.metrics import roc_auc_score
 from slowfast_thermal.datasets.annotations import Keyframe, load_annotations
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.settings import DataSettings
 
-_VALID_RANGE, _FILL = (-40.0, 300.0), 20.0
 _PERCENTILES = (1, 5, 25, 75, 95, 99)
 
 
@@ -106,13 +106,14 @@ def describe(keyframe: Keyframe, frames: np.ndarray) -> dict[str, float]:
 def _keyframes(root: Path):
     """Keyframes with people, each with its frame and its neighbours."""
     annotations = load_annotations([root / "annotations" / f"{part}.json" for part in ("train", "val")])
+    settings = DataSettings.default()
     recordings: dict[str, Recording] = {}
     for keyframe in annotations.keyframes:
         if not len(keyframe.boxes):
             continue
         name = keyframe.recording
         if name not in recordings:
-            recordings[name] = Recording(root / "frames" / f"{name}.h5", _VALID_RANGE, _FILL)
+            recordings[name] = settings.open(root / "frames" / f"{name}.h5")
         yield keyframe, recordings[name].read(keyframe.frame_index + np.array([-1, 0, 1])).numpy()
 
 

@@ -89,7 +89,7 @@ class ThermalSimulated(Thermal):
                 )
             self._configure(cfg, "train")
             self.classes = _known_classes(node.CLASS_MAP) if node.CLASS_MAP else list(CLASSES)
-            self.keyframes, self.recordings, self._samples = [], [], []
+            self.keyframes, self.recordings, self._samples, self._cache = [], [], [], []
             self.class_counts = np.ones(len(self.classes), np.int64)
             if len(self.classes) != cfg.MODEL.NUM_CLASSES:
                 raise InputError(
