@@ -76,6 +76,7 @@ class ThermalSimulated(Thermal):
     def __init__(self, cfg):
         node = cfg.THERMAL.SIMULATION
         self._share = node.SHARE
+        self._num_simulated = cfg.SOLVER.EPOCH_ITERS * cfg.TRAIN.BATCH_SIZE
         if cfg.IA.ENABLE and "M" in str(cfg.IA.BLOCKS):
             raise InputError(
                 "IA.BLOCKS has a memory, but simulated clips have no past: leave out M, or write rooms as files."
@@ -96,7 +97,6 @@ class ThermalSimulated(Thermal):
                     f"MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}, but simulated people have {len(self.classes)} classes: set "
                     f"MODEL.NUM_CLASSES {len(self.classes)}."
                 )
-        self._length = len(self._samples) or cfg.SOLVER.EPOCH_ITERS * cfg.TRAIN.BATCH_SIZE
         self._label_of = _labels(node.CLASS_MAP, self.classes)
         self._prior = PRIORS[node.PRIOR]
         self._size = tuple(node.FRAME_SIZE)
@@ -116,7 +116,7 @@ class ThermalSimulated(Thermal):
         self._place_of = lru_cache(maxsize=2)(self._draw_place)
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._samples) or self._num_simulated
 
     def keyframe(self, index: int) -> Keyframe:
         """The real keyframe of a sample, in whose stead a simulated one may come, or what stands for all simulated ones."""

@@ -16,7 +16,7 @@ from slowfast_thermal.preparation.splits import SESSION_PATTERN
 def rooms(tmp_path_factory) -> list[Path]:
     folders = [tmp_path_factory.mktemp("likeness") / name for name in ("first", "second", "noisy")]
     for folder, seed in zip(folders, (0, 1, 2)):
-        simulate_rooms(folder, num_rooms=8, num_keyframes=64, seed=seed)
+        simulate_rooms(folder, num_rooms=6, num_keyframes=42, seed=seed)
     for path in (folders[2] / "frames").glob("*.h5"):
         with h5py.File(path, "r+") as file:
             frames = file["frames"][:]
@@ -26,7 +26,7 @@ def rooms(tmp_path_factory) -> list[Path]:
 
 def test_rooms_of_the_same_kind_are_told_apart_less_than_noisy_ones(rooms):
     same, noisy = (likeness(rooms[0], other, SESSION_PATTERN) for other in rooms[1:])
-    assert same.counts == noisy.counts == (64, 64)
+    assert same.counts == noisy.counts == (42, 42)
     assert same.auc < 0.8 and noisy.auc > 0.95
     assert noisy.features[0][0] in ("fine detail", "change from frame to frame")
     assert noisy.features[0][3] > noisy.features[0][2]

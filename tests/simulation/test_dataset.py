@@ -34,7 +34,7 @@ TO_OWN = ("THERMAL.SIMULATION.CLASS_MAP", [["standing", "standing"], ["lying dow
 
 
 def test_a_clip_has_the_form_of_a_real_one(synthetic_data, config):
-    cfg = config(synthetic_data, *SHARED, *TO_OWN, "THERMAL.CHANNELS", "[less_background,difference]")
+    cfg = config(synthetic_data, *SHARED, *TO_OWN, "THERMAL.CHANNELS", ["less_background", "difference"])
     simulated, real = ThermalSimulated(cfg)[0, 3], Thermal(cfg, "train")[0, 3]
     (clip, labels, index, extra), (clip_, labels_, index_, extra_) = unpack_batch(simulated), unpack_batch(real)
     assert [(part.shape, part.dtype) for part in clip] == [(part.shape, part.dtype) for part in clip_]
@@ -88,8 +88,11 @@ def test_a_map_renames_classes_and_leaves_out_those_it_does_not_name(synthetic_d
     [
         (["SOLVER.EPOCH_ITERS", 0], "simulated clips have no end"),
         (["MODEL.NUM_CLASSES", 3], "set MODEL.NUM_CLASSES 14"),
-        (["THERMAL.SIMULATION.CLASS_MAP", [["flying", "up"]], "MODEL.NUM_CLASSES", 1], "maps 'flying'"),
-        (["IA.ENABLE", True, "IA.FUSION", "concat", "IA.BLOCKS", "[P,M]"], "simulated clips have no past"),
+        (
+            ["THERMAL.SIMULATION.CLASS_MAP", [["flying", "up"], ["other", "down"]], "MODEL.NUM_CLASSES", 2],
+            "maps 'flying'",
+        ),
+        (["IA.ENABLE", True, "IA.FUSION", "concat", "IA.BLOCKS", ["P", "M"]], "simulated clips have no past"),
     ],
 )
 def test_what_does_not_fit_is_named(synthetic_data, config, overrides, message):
