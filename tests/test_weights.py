@@ -4,14 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
-from slowfast_thermal import pyslowfast, weights
-from slowfast_thermal.checkpoint.pretrained import load_trained
+from slowfast_thermal import weights
 from slowfast_thermal.checkpoint.training_state import read_checkpoint
-from slowfast_thermal.config import load_config
 from slowfast_thermal.simulation.labels import CLASSES
-from tests.conftest import CONFIGS
 
 
 def test_other_paths_stay_as_they_are():
@@ -25,14 +21,3 @@ def test_weights_of_the_package_are_small_and_described(name):
     assert read_checkpoint(path)["classes"] == list(CLASSES)
     described = json.loads(path.with_suffix(".json").read_text())
     assert {"command", "commit", "seed", "configuration", "figures"} <= described.keys()
-
-
-def test_a_configuration_names_weights_of_the_package(synthetic_data):
-    assert "SIMULATED" in weights.shipped()
-    overrides = ["DATA.PATH_TO_DATA_DIR", str(synthetic_data), "TEST.CHECKPOINT_FILE_PATH", "SIMULATED"]
-    cfg = load_config(str(CONFIGS / "PEOPLE_SMALL.yaml"), overrides)
-    assert Path(cfg.TEST.CHECKPOINT_FILE_PATH).is_file()
-    model = pyslowfast.build_model(cfg, torch.device("cpu"))
-    before = model.head.projection.weight.clone()
-    load_trained(Path(cfg.TEST.CHECKPOINT_FILE_PATH), "pytorch", model, cfg, list(CLASSES))
-    assert not torch.equal(model.head.projection.weight, before)
