@@ -280,6 +280,8 @@ def setup_logging(output_dir: str) -> None:
                 Path(output_dir) / "json_stats.log",
                 "%(message)s",
             )
+    # A log for which there is no room is no reason to fill the console: what matters for the run says so itself.
+    logging.raiseExceptions = False
     # The checkout logs at DEBUG, which floods the console with h5py's and matplotlib's messages.
     logging.root.setLevel(logging.INFO)
     for handler in logging.root.handlers:

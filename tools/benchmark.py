@@ -7,6 +7,8 @@ tools/benchmark.py inference   its inference, beside plain PySlowFast
 tools/benchmark.py head        interactions with a clip's memory shared by its people, beside copied to each
 tools/benchmark.py processes   a training step of two processes on a CPU, beside one
 tools/benchmark.py simulation  simulated clips a second, beside a plain renderer and the loader of real clips
+tools/benchmark.py waiting     a training step whose threads wait actively or not, alone and beside other work
+tools/benchmark.py checkpoint  writing and reading a checkpoint of 400 MB, with and without checksums
 tools/benchmark.py growth      how cost grows with clips, people, memory, input, keyframes and recordings
 tools/benchmark.py recordings  opening, clips that are not cached, memory of decoding
 tools/benchmark.py all         all of these
@@ -24,13 +26,15 @@ import torch
 from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from slowfast_thermal.checkpoint.training_state import replacing
 from slowfast_thermal.errors import INTERRUPTED, exit_codes
-from tools.benchmarks import data, growth, head, processes, recordings, simulation, step
+from slowfast_thermal.files import replacing
+from tools.benchmarks import checkpoint, data, growth, head, processes, recordings, simulation, step, waiting
 from tools.benchmarks.common import environment
 from tools.benchmarks.gpu import run as gpu
 
-PARTS = ("data", "step", "inference", "head", "processes", "growth", "recordings", "simulation")
+PARTS = (
+    "data", "step", "inference", "head", "processes", "waiting", "checkpoint", "growth", "recordings", "simulation",
+)  # fmt: skip
 
 
 def parse_args() -> argparse.Namespace:
@@ -77,6 +81,10 @@ def main() -> None:
             results[part] = recordings.measure(args.repeats)
         elif part == "simulation":
             results[part] = simulation.measure(args.repeats)
+        elif part == "waiting":
+            results[part] = waiting.measure(args.repeats)
+        elif part == "checkpoint":
+            results[part] = checkpoint.measure(args.repeats)
         elif part == "head":
             results[part] = head.measure(args.repeats, device)
         else:

@@ -6,12 +6,15 @@ tools/run_net.py --cfg configs/Thermal/DEMO.yaml [KEY VALUE ...]
 
 import argparse
 import os
+import signal
 
-import slowfast_thermal  # noqa: F401, registers the data set, the model and the configuration keys
-from slowfast_thermal.config import load_config
-from slowfast_thermal.engine.interruption import watch_signals
-from slowfast_thermal.engine.launch import check_run, launch_run, launcher_place
-from slowfast_thermal.errors import exit_codes
+# A signal waits until all is imported and can answer it.
+signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT))
+import slowfast_thermal  # noqa: E402, F401, registers the data set, the model and the configuration keys
+from slowfast_thermal.config import load_config  # noqa: E402
+from slowfast_thermal.engine.interruption import watched_signals  # noqa: E402
+from slowfast_thermal.engine.launch import check_run, launch_run, launcher_place  # noqa: E402
+from slowfast_thermal.errors import exit_codes  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -40,11 +43,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     with exit_codes():
         args = parse_args()
-    watch_signals()
     # Given shards are PySlowFast's way, also where srun starts a task on each machine.
     place = launcher_place(os.environ) if args.num_shards == 1 else None
     machine = (place.num_shards, place.shard_id) if place else (args.num_shards, args.shard_id)
-    with exit_codes(lambda message: place is None or place.local_rank == 0):
+    with exit_codes(lambda message: place is None or place.local_rank == 0), watched_signals():
         for path in args.cfg_files:
             cfg = load_config(path, [*args.opts, "NUM_SHARDS", str(machine[0]), "SHARD_ID", str(machine[1])])
             check_run(cfg, place)

@@ -7,9 +7,9 @@ tools/sweep_table.py FOLDER
 import argparse
 from pathlib import Path
 
-from slowfast_thermal.checkpoint.training_state import replacing
 from slowfast_thermal.errors import exit_codes
 from slowfast_thermal.evaluation.sweep import sweep_table
+from slowfast_thermal.files import replacing
 
 
 def main() -> None:

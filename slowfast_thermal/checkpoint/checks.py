@@ -89,6 +89,14 @@ def check_progress(checkpoint: Mapping[str, Any], epoch_iters: int | None) -> tu
     return epoch + 1, iteration, float(best_map)
 
 
+def check_origin(checkpoint: Mapping[str, Any]) -> None:
+    """Looks at what names the run: its configuration, and its annotation files, which earlier versions did not name."""
+    _of_type(checkpoint, "cfg", str, "no configuration")
+    data = checkpoint.get("data", {})
+    if not isinstance(data, dict) or not all(isinstance(text, str) for pair in data.items() for text in pair):
+        raise ValueError(f"its 'data' is {_shown(data)} and no fingerprints by name")
+
+
 def unfit_weight(tensors: Mapping[str, object], own: Mapping[str, Tensor]) -> str | None:
     """What of the weights does not belong in the network, None if all do.
 
@@ -113,7 +121,7 @@ def unfit_weight(tensors: Mapping[str, object], own: Mapping[str, Tensor]) -> st
 def fit_optimizer(saved: dict, optimizer: torch.optim.Optimizer) -> dict:
     """What an optimizer takes from a checkpoint: all that it keeps of its parameters, laid out in memory as they are.
 
-    Rates, decays and kernels come from the configuration, as in a new run; a run of the same configuration has the same.
+    Decays, kernels and the rates to come are those of the configuration, as in a new run.
 
     Args:
         saved: state of an optimizer, from a file.
@@ -121,9 +129,7 @@ def fit_optimizer(saved: dict, optimizer: torch.optim.Optimizer) -> dict:
     """
     own = optimizer.state_dict()
     groups = _of_type(saved, "param_groups", list, "no list of groups")
-    grouped = [group.get("params") if isinstance(group, dict) else None for group in groups]
-    are_places = all(isinstance(places, list) and all(type(place) is int for place in places) for places in grouped)
-    if not are_places or grouped != [group["params"] for group in own["param_groups"]]:
+    if list(map(_places, groups)) != list(map(_places, own["param_groups"])):
         raise ValueError("its optimizer groups other parameters than this run's")
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     kept = {}
@@ -134,7 +140,18 @@ def fit_optimizer(saved: dict, optimizer: torch.optim.Optimizer) -> dict:
             kept[place] = _fit_parameter(record, parameters[place], _KEPT[type(optimizer).__name__])
     for group in own["param_groups"]:
         _complete_momentum(kept, group["params"], parameters)
-    return {"state": kept, "param_groups": own["param_groups"]}
+    if not all(is_number(group.get("lr")) for group in groups):
+        raise ValueError("its optimizer has a learning rate that is no number")
+    return {
+        "state": kept,
+        "param_groups": [{**ours, "lr": theirs["lr"]} for ours, theirs in zip(own["param_groups"], groups)],
+    }
+
+
+def _places(group: object) -> list[int] | None:
+    """Of the parameters of an optimizer's group, None if it names none."""
+    places = group.get("params") if isinstance(group, dict) else None
+    return places if isinstance(places, list) and all(type(place) is int for place in places) else None
 
 
 def _complete_momentum(kept: dict[int, dict], places: list[int], parameters: list[Tensor]) -> None:

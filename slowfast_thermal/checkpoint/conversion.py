@@ -6,9 +6,9 @@ import torch
 import yaml
 
 from slowfast_thermal.checkpoint.sources import STATISTICS_COUNT, Weights
-from slowfast_thermal.checkpoint.training_state import replacing
 from slowfast_thermal.checkpoint.variants import block_names, describe_backbone, overrides
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.files import replacing
 
 
 def summarize(weights: Weights) -> dict[str, str]:
@@ -52,8 +52,8 @@ def write_pyslowfast(weights: Weights, path: Path) -> list[str]:
     if weights.classes is not None:
         content["classes"] = weights.classes
     try:
-        with replacing(path) as temporary:
-            torch.save(content, temporary)
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            torch.save(content, file)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror}): choose another folder.") from None
     own = ("head.structure.", "head.hidden.")

@@ -1,8 +1,5 @@
 """Checkpoints in PySlowFast's format and folder, with what a run needs to go on where it stopped."""
 
-import os
-import secrets
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from torch.distributed.checkpoint.stateful import Stateful
 from slowfast_thermal.checkpoint import checks
 from slowfast_thermal.checkpoint.files import read_file
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.files import replacing
 
 
 @dataclass
@@ -38,6 +36,7 @@ class TrainingState:
         classes: names, which tell later what was learned.
         memory: what the network remembers of other clips, if anything.
         epoch_iters: iterations of an epoch, where they are known.
+        data: fingerprints of the annotation files, by name.
     """
 
     model: nn.Module
@@ -47,30 +46,7 @@ class TrainingState:
     progress: Progress = field(default_factory=Progress)
     memory: Stateful | None = None
     epoch_iters: int | None = None
-
-
-# Begins the names of files that are being written. It must not hold "checkpoint", by which PySlowFast finds its own.
-_PARTIAL = "partial-"
-
-
-def remove_partial_files(folder: Path) -> None:
-    """Removes what a process that was killed while writing has left in a folder."""
-    for path in folder.glob(f"{_PARTIAL}*"):
-        path.unlink(missing_ok=True)
-
-
-@contextmanager
-def replacing(path: Path):
-    """Gives the name of a temporary file that takes the place of `path` once the block has ended well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not `tempfile`, whose files only their owner may read.
-    temporary = path.with_name(_PARTIAL + secrets.token_hex(8))
-    try:
-        yield str(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    data: dict[str, str] = field(default_factory=dict)
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -90,12 +66,22 @@ def save_checkpoint(path: Path, state: TrainingState, cfg) -> None:
         "scaler_state": state.scaler.state_dict(),
         "cfg": cfg.dump(),
         "classes": state.classes,
+        "data": state.data,
         "iteration": state.progress.iteration,
         "best_map": state.progress.best_map,
         "memory_state": state.memory.state_dict() if state.memory else None,
     }
-    with replacing(path) as temporary:
-        torch.save(checkpoint, temporary)
+    # A file of Python's tells why it cannot be written.
+    with replacing(path, _num_bytes(checkpoint)) as temporary, open(temporary, "wb") as file:
+        torch.save(checkpoint, file)
+
+
+def _num_bytes(content: object) -> int:
+    """Of the tensors in a nested content."""
+    if isinstance(content, torch.Tensor):
+        return content.nbytes
+    parts = content.values() if isinstance(content, dict) else content if isinstance(content, (list, tuple)) else ()
+    return sum(map(_num_bytes, parts))
 
 
 def read_checkpoint(path: Path) -> dict:
@@ -125,6 +111,7 @@ def resume(path: Path, state: TrainingState) -> dict:
     checkpoint = read_checkpoint(path)
     try:
         epoch, iteration, best_map = checks.check_progress(checkpoint, state.epoch_iters)
+        checks.check_origin(checkpoint)
         _check_classes(path, checkpoint, state.classes)
         _check_weights(path, checkpoint["model_state"], state.model)
         optimizer_state = checks.fit_optimizer(checks.mapping(checkpoint, "optimizer_state"), state.optimizer)

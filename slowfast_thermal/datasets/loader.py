@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+from slowfast_thermal import signals
 from slowfast_thermal.datasets.thermal import Thermal, num_workers
 from slowfast_thermal.pyslowfast import detection_collate, unpack_batch
 
@@ -93,14 +94,25 @@ def construct_test_loader(cfg, dataset: Thermal, rank: int, world_size: int) -> 
     return _construct(cfg, dataset, range(first, end), max(cfg.TEST.BATCH_SIZE // world_size, 1))
 
 
+class _Loader(DataLoader):
+    """A loader whose workers leave signals to the process that starts them."""
+
+    def __iter__(self) -> Iterator:
+        if not self.num_workers:
+            return super().__iter__()
+        with signals.held(self.multiprocessing_context and self.multiprocessing_context.get_start_method()):
+            return super().__iter__()
+
+
 def _construct(cfg, dataset: Thermal, sampler, batch_size: int) -> DataLoader:
     workers = num_workers(cfg)
-    return DataLoader(
+    return _Loader(
         dataset,
         batch_size=batch_size,
         sampler=sampler,
         num_workers=workers,
         collate_fn=_collate,
+        worker_init_fn=signals.leave_to_main_process,
         pin_memory=cfg.DATA_LOADER.PIN_MEMORY and cfg.NUM_GPUS > 0 and not cfg.SPEED.RECORDINGS_ON_DEVICE,
         persistent_workers=workers > 0,
         multiprocessing_context=cfg.THERMAL.WORKER_START_METHOD or None if workers else None,

@@ -1,7 +1,8 @@
-"""Stopping a run in good order: what SIGTERM and SIGUSR1 do.
+"""Stopping a run in good order: what SIGTERM, SIGUSR1 and SIGINT (Ctrl-C) do.
 
 A scheduler sends them some time before it ends a job, for its time limit or for another job. Training goes on to the end of
-its step, in which all processes of the run stop together; everywhere else a signal stops the run at once.
+its step, and an evaluation to the end of its batch, in which all processes of the run stop together; everywhere else a signal
+stops the run at once.
 """
 
 import datetime
@@ -12,31 +13,41 @@ from types import FrameType
 
 import torch
 
+from slowfast_thermal import signals
 from slowfast_thermal.errors import Interrupted
 from slowfast_thermal.pyslowfast import distributed as du
-
-_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 
 
 def _stop_at_once(number: int, _frame: FrameType | None) -> None:
     raise Interrupted(f"{signal.Signals(number).name} stopped the run: the same command starts it again.")
 
 
-def watch_signals() -> None:
-    """From now on a signal raises Interrupted."""
-    for number in _SIGNALS:
+@contextmanager
+def watched_signals() -> Iterator[None]:
+    """While entered, a signal raises Interrupted, also one that has waited for it; afterwards there is nothing to stop."""
+    for number in signals.STOP_SIGNALS:
         signal.signal(number, _stop_at_once)
+    try:
+        signals.release()
+        yield
+    finally:
+        for number in signals.STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
 def signals_handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """While entered, a signal calls `handler` instead."""
-    previous = {number: signal.signal(number, handler) for number in _SIGNALS}
+    previous = {number: signal.signal(number, handler) for number in signals.STOP_SIGNALS}
     try:
         yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+class StoppedError(Exception):
+    """What was going on is given up for a signal, which it names."""
 
 
 class StopRequest:
@@ -65,12 +76,18 @@ class StopRequest:
         self._handling.__exit__(kind, *exception)
         if self._pending and kind is None:
             self._pending[0].wait()
+        if self._noted and kind is None:
+            _stop_at_once(self._noted, None)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._noted = number
 
-    def is_due(self) -> str | None:
-        """Name of the signal for which every process stops after this step; each calls it once a step."""
+    def is_due(self, wait: bool = False) -> str | None:
+        """Name of the signal for which every process stops now; each calls it equally often.
+
+        Args:
+            wait: for what has reached the other processes, instead of learning of it the next time.
+        """
         if self._group is None:
             return self._name(self._noted)
         due = 0
@@ -81,7 +98,16 @@ class StopRequest:
         number = torch.tensor([self._noted])
         highest = torch.distributed.ReduceOp.MAX
         self._pending = torch.distributed.all_reduce(number, highest, self._group, async_op=True), number
+        if wait:
+            self._pending[0].wait()
+            due = int(number)
         return self._name(due)
+
+    def raise_if_due(self) -> None:
+        """Raises StoppedError with the name of the signal for which every process stops now."""
+        due = self.is_due()
+        if due:
+            raise StoppedError(due)
 
     @staticmethod
     def _name(number: int) -> str | None:

@@ -11,21 +11,25 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import FrameType
 
 import torch
 
+from slowfast_thermal import pyslowfast, signals
 from slowfast_thermal.checkpoint.sources import SOURCES
 from slowfast_thermal.datasets import Thermal
-from slowfast_thermal.engine.interruption import signals_handled_by, watch_signals
+from slowfast_thermal.engine.interruption import signals_handled_by, watched_signals
 from slowfast_thermal.engine.processes import Place, process_group
 from slowfast_thermal.engine.test import has_validation, test
 from slowfast_thermal.engine.train import train
-from slowfast_thermal.errors import BAD_INPUT, FAILED, INTERRUPTED, InputError, exit_codes
+from slowfast_thermal.errors import BAD_INPUT, FAILED, INTERRUPTED, InputError, LostProcessError, exit_codes
+from slowfast_thermal.files import claimed, full_disk_error, no_room, remove_partial_files
 from slowfast_thermal.models import IARoIHead
 from slowfast_thermal.preparation.checks import refuse_problems
 from slowfast_thermal.preparation.settings import DataSettings
+from slowfast_thermal.pyslowfast import distributed as du
 from slowfast_thermal.simulation.dataset import training_set
 
 
@@ -140,16 +144,30 @@ def launch_run(cfg, init_method: str, place: Place | None = None) -> None:
     if len(places) == 1:
         _run_process(places[0], cfg)
     else:
+        with _output_claimed(cfg):  # before anything starts; the first process keeps it
+            pass
         run_processes(places, cfg)
+
+
+# Seconds that a run which a scheduler starts again waits for the one before it, whose machine may have been lost.
+_RESTART_PATIENCE = 120.0
+
+
+def _output_claimed(cfg) -> AbstractContextManager[None]:
+    is_restarted = any(
+        os.environ.get(name, "0") != "0" for name in ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
+    )
+    return claimed(Path(cfg.OUTPUT_DIR), _RESTART_PATIENCE if is_restarted else 0.0)
 
 
 def _run_process(place: Place, cfg) -> None:
     if cfg.NUM_GPUS:
         torch.cuda.set_device(_gpu(place))
     if place.world_size == 1:
-        _run(cfg)
+        with _output_claimed(cfg):
+            _run(cfg)
         return
-    with exit_codes():
+    with exit_codes(), _output_claimed(cfg) if place.rank == 0 else nullcontext():
         group = process_group(place, "nccl" if cfg.NUM_GPUS else "gloo", cfg.DIST_TIMEOUT)
         with group as store, exit_codes(lambda message: _is_first(store, message)):
             _run(cfg)
@@ -175,24 +193,44 @@ def _gpu(place: Place) -> int:
 
 
 def _run(cfg) -> None:
-    if cfg.TRAIN.ENABLE:
-        train(cfg)
-    if cfg.TEST.ENABLE:
-        test(cfg)
+    output_dir = Path(cfg.OUTPUT_DIR)
+    try:
+        if du.get_rank() == 0:
+            for folder in (output_dir, pyslowfast.checkpoint_path(cfg.OUTPUT_DIR, 0).parent):
+                remove_partial_files(folder)
+        if cfg.TRAIN.ENABLE:
+            train(cfg)
+        if cfg.TEST.ENABLE:
+            test(cfg)
+    except InputError as error:
+        # A loader worker's comes with the worker's traceback before it.
+        raise InputError(str(error).rpartition(f"{InputError.__name__}: ")[2].strip()) from None
+    except (OSError, RuntimeError) as error:
+        refusal = full_disk_error(error)
+        if refusal:
+            raise no_room(output_dir, refusal) from None
+        if "DataLoader worker (pid" in str(error):
+            raise LostProcessError(
+                f"A process that loads clips was lost ({str(error).splitlines()[0][:200]}): lower THERMAL.CACHE_GIB or "
+                "DATA_LOADER.NUM_WORKERS if memory was short; the same command goes on from the last checkpoint."
+            ) from None
+        raise
 
 
 def run_processes(places: list[Place], cfg) -> None:
     """Runs a process for each place; exits as the one that failed, if one did."""
-    processes = torch.multiprocessing.spawn(_run_child, (places, cfg), len(places), join=False).processes
+    processes: list[multiprocessing.Process] = []
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         for process in processes:
             if process.is_alive():
                 os.kill(process.pid, number)
 
-    running = {process.sentinel: process for process in processes}
     patience = None
     with signals_handled_by(pass_on):
+        with signals.held("spawn"):
+            processes += torch.multiprocessing.spawn(_run_child, (places, cfg), len(places), join=False).processes
+        running = {process.sentinel: process for process in processes}
         while running:
             ended = [running.pop(sentinel) for sentinel in multiprocessing.connection.wait(running, patience)]
             for process in ended:
@@ -206,8 +244,8 @@ def run_processes(places: list[Place], cfg) -> None:
 
 
 def _run_child(local_rank: int, places: list[Place], cfg) -> None:
-    watch_signals()
-    _run_process(places[local_rank], cfg)
+    with exit_codes(), watched_signals():
+        _run_process(places[local_rank], cfg)
 
 
 def exit_as(codes: list[int]) -> None:

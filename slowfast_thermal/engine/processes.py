@@ -1,6 +1,8 @@
 """The processes of a run: where each stands, how they meet, and what they tell each other."""
 
 import datetime
+import queue
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -48,8 +50,7 @@ def process_group(place: Place, backend: str, timeout: float) -> Iterator[torch.
     """
     patience = datetime.timedelta(seconds=timeout)
     try:
-        meeting = torch.distributed.rendezvous(place.init_method, place.rank, place.world_size, timeout=patience)
-        store, rank, world_size = next(meeting)
+        store, rank, world_size = _meet(place, patience)
         torch.distributed.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=patience)
     except (RuntimeError, ValueError) as error:
         raise InputError(
@@ -67,6 +68,30 @@ def process_group(place: Place, backend: str, timeout: float) -> Iterator[torch.
             "processes again to go on from the last checkpoint."
         ) from None
     torch.distributed.destroy_process_group()
+
+
+def _meet(place: Place, patience: datetime.timedelta) -> tuple[torch.distributed.Store, int, int]:
+    """The store of the run, this process's rank in it and the number of processes.
+
+    A store that is no store never answers, and waiting for it heeds no timeout: a thread of its own does that.
+    """
+    found: queue.SimpleQueue = queue.SimpleQueue()
+
+    def meet() -> None:
+        try:
+            meeting = torch.distributed.rendezvous(place.init_method, place.rank, place.world_size, timeout=patience)
+            found.put((next(meeting), None))
+        except Exception as error:
+            found.put((None, error))
+
+    threading.Thread(target=meet, daemon=True).start()
+    try:
+        meeting, error = found.get(timeout=patience.total_seconds() + 1)
+    except queue.Empty:
+        raise RuntimeError("something else answers at this address") from None
+    if error:
+        raise error
+    return meeting
 
 
 def _first_line(error: Exception) -> str:

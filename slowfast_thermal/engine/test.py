@@ -2,8 +2,9 @@
 
 import datetime
 import logging
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -48,7 +49,9 @@ def export_meter_files(dataset: Thermal, cfg) -> None:
 
 
 @torch.inference_mode()
-def evaluate(model: torch.nn.Module, loader: DataLoader, cfg, mode: str) -> Evaluation:
+def evaluate(
+    model: torch.nn.Module, loader: DataLoader, cfg, mode: str, after_batch: Callable[[], None] = lambda: None
+) -> Evaluation:
     """Scores every person of the loader's keyframes and evaluates all processes' scores together.
 
     Args:
@@ -56,12 +59,13 @@ def evaluate(model: torch.nn.Module, loader: DataLoader, cfg, mode: str) -> Eval
         loader: as `prepare_evaluation` gives it.
         cfg: with `cfg.AVA` set by `prepare_evaluation`.
         mode: "val" or "test", for the log.
+        after_batch: is called after each batch, equally often in all processes.
     """
     device = current_device(cfg)
     meter = DetectionMeter(len(loader), cfg, mode)
     model.eval()
     score = _score_interactions if cfg.IA.ENABLE else _score
-    for scores, ori_boxes, metadata in score(unwrap(model), _timed(loader, meter), loader.dataset, cfg):
+    for scores, ori_boxes, metadata in score(unwrap(model), _timed(loader, meter, after_batch), loader.dataset, cfg):
         meter.update_stats(scores.float().cpu(), ori_boxes, metadata)
     # A process may have had no keyframes.
     nobody = torch.zeros(0, cfg.MODEL.NUM_CLASSES), torch.zeros(0, 5), torch.zeros(0, 2, dtype=torch.int64)
@@ -73,7 +77,7 @@ def evaluate(model: torch.nn.Module, loader: DataLoader, cfg, mode: str) -> Eval
     return meter.evaluation
 
 
-def _timed(loader: DataLoader, meter: DetectionMeter) -> Iterator[tuple]:
+def _timed(loader: DataLoader, meter: DetectionMeter, after_batch: Callable[[], None]) -> Iterator[tuple]:
     """The loader's batches (inputs, labels, index, extra); the log tells what each takes and how many are left."""
     started = time.monotonic()
     meter.iter_tic()
@@ -88,7 +92,11 @@ def _timed(loader: DataLoader, meter: DetectionMeter) -> Iterator[tuple]:
             logger.info(
                 "%s: batch %d/%d, ETA %s", meter.mode, done, len(loader), datetime.timedelta(seconds=round(remaining))
             )
+        after_batch()
         meter.iter_tic()
+    most_samples = math.ceil(len(loader.dataset) / du.get_world_size())
+    for _ in range(len(loader), math.ceil(most_samples / loader.batch_size)):
+        after_batch()
 
 
 def _score(network: ThermalSlowFast, batches: Iterator, _dataset: Thermal, cfg) -> Iterator[tuple]:

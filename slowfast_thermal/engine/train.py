@@ -14,13 +14,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from slowfast_thermal import pyslowfast
-from slowfast_thermal.checkpoint.files import DamagedFileError
+from slowfast_thermal.checkpoint.origin import fingerprints
 from slowfast_thermal.checkpoint.pretrained import load_pretrained
 from slowfast_thermal.checkpoint.training_state import (
     Progress,
     TrainingState,
-    remove_partial_files,
-    resume,
     save_checkpoint,
     unwrap,
 )
@@ -28,8 +26,9 @@ from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.loader import as_tensors, construct_train_loader
 from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.engine.device import autocast, current_device, mixed_precision, to_device
-from slowfast_thermal.engine.interruption import StopRequest
+from slowfast_thermal.engine.interruption import StoppedError, StopRequest
 from slowfast_thermal.engine.processes import gather_rows, remember, share_of_mean
+from slowfast_thermal.engine.resuming import resume_newest
 from slowfast_thermal.engine.tensorboard import TrainingBoard
 from slowfast_thermal.engine.test import evaluate, export_meter_files, has_validation, prepare_evaluation
 from slowfast_thermal.errors import InputError, Interrupted
@@ -56,7 +55,7 @@ def train(cfg) -> None:
     Raises:
         InputError: the data, a checkpoint or the configuration does not fit, or the loss became infinite
             or no number.
-        Interrupted: SIGTERM or SIGUSR1 came; a checkpoint has been written.
+        Interrupted: SIGTERM, SIGUSR1 or SIGINT came; a checkpoint has been written.
     """
     pyslowfast.setup_logging(cfg.OUTPUT_DIR)
     device = current_device(cfg)
@@ -67,7 +66,6 @@ def train(cfg) -> None:
     state = _initial_state(cfg, device, dataset, loader.sampler.epoch_iters)
     board = None
     if du.get_rank() == 0:
-        remove_partial_files(pyslowfast.checkpoint_path(cfg.OUTPUT_DIR, 0).parent)
         board = TrainingBoard(cfg)
     meter = pyslowfast.AVAMeter(loader.sampler.epoch_iters, cfg, "train")
 
@@ -77,12 +75,7 @@ def train(cfg) -> None:
             if progress.iteration < loader.sampler.epoch_iters:
                 loader.sampler.set_position(epoch, progress.iteration)
                 _train_epoch(state, loader, loss_function, meter, board, stop, cfg)
-            progress.epoch, progress.iteration = epoch + 1, 0
-            last = progress.epoch == cfg.SOLVER.MAX_EPOCH
-            if val_loader and (last or progress.epoch % cfg.TRAIN.EVAL_PERIOD == 0):
-                _validate(state, val_loader, board, cfg)
-            if last or progress.epoch % cfg.TRAIN.CHECKPOINT_PERIOD == 0:
-                _save_progress(state, cfg)
+            _finish_epoch(state, epoch, val_loader, board, stop, cfg)
     if board:
         board.close()
 
@@ -112,27 +105,39 @@ def _initial_state(cfg, device: torch.device, dataset: Thermal, epoch_iters: int
         progress=Progress(),
         memory=unwrap(model).new_memory(dataset.recordings, cfg.IA.PENALTY),
         epoch_iters=epoch_iters,
+        data=fingerprints(cfg),
     )
     paths = pyslowfast.run_checkpoints(cfg.OUTPUT_DIR) if cfg.TRAIN.AUTO_RESUME else []
     if paths:
-        path = _resume_newest(paths, state)
-        logger.info("Resumed from %s: epoch %d of %d is next.", path, state.progress.epoch + 1, cfg.SOLVER.MAX_EPOCH)
+        resume_newest(paths, state, cfg)
     elif cfg.TRAIN.CHECKPOINT_FILE_PATH:
         load_pretrained(model, cfg, dataset.classes)
     _check_same_start(state.progress, device)
     return state
 
 
-def _resume_newest(paths: list[Path], state: TrainingState) -> Path:
-    """Resumes from the last of the checkpoints that is not damaged."""
-    for path in paths[:0:-1]:
-        try:
-            resume(path, state)
-            return path
-        except DamagedFileError as error:
-            logger.warning("%s is %s: the run goes on from the checkpoint before it.", path, error.fault)
-    resume(paths[0], state)
-    return paths[0]
+def _finish_epoch(
+    state: TrainingState, epoch: int, loader: DataLoader | None, board: TrainingBoard | None, stop: StopRequest, cfg
+) -> None:
+    """Evaluates and saves where it is time for it. A stop is then due between all batches and after all files.
+
+    Raises:
+        Interrupted: a signal came; a checkpoint has been written.
+    """
+    progress = state.progress
+    progress.epoch, progress.iteration = epoch + 1, 0
+    last = progress.epoch == cfg.SOLVER.MAX_EPOCH
+    due, path = None, None
+    if loader and (last or progress.epoch % cfg.TRAIN.EVAL_PERIOD == 0):
+        due = _validate(state, loader, board, stop, cfg)
+    if due:  # the evaluation is to be done again
+        progress.epoch, progress.iteration = epoch, state.epoch_iters
+    elif last or progress.epoch % cfg.TRAIN.CHECKPOINT_PERIOD == 0:
+        path = _save_progress(state, cfg)
+    due = due or stop.is_due(wait=True)
+    if due:
+        path = path or _save_progress(state, cfg)
+        raise Interrupted(f"{due} stopped the run after epoch {epoch + 1}: the same command goes on from {path}.")
 
 
 def _check_same_start(progress: Progress, device: torch.device) -> None:
@@ -255,9 +260,18 @@ def _read_losses(
     steps.clear()
 
 
-def _validate(state: TrainingState, loader: DataLoader, board: TrainingBoard | None, cfg) -> None:
-    """Evaluates, and keeps the weights as `model_best.pyth` when no earlier ones were better."""
-    evaluation = evaluate(state.model, loader, cfg, "val")
+def _validate(
+    state: TrainingState, loader: DataLoader, board: TrainingBoard | None, stop: StopRequest, cfg
+) -> str | None:
+    """Evaluates, and keeps the weights as `model_best.pyth` when no earlier ones were better.
+
+    Returns:
+        Name of the signal for which the evaluation was given up, if one came.
+    """
+    try:
+        evaluation = evaluate(state.model, loader, cfg, "val", stop.raise_if_due)
+    except StoppedError as stopped:
+        return str(stopped)
     epoch = state.progress.epoch
     pyslowfast.log_json_stats(
         {"_type": "val_epoch", "cur_epoch": str(epoch), "mode": "val", "map": evaluation.json_map}, cfg.OUTPUT_DIR

@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from slowfast_thermal import pyslowfast
-from slowfast_thermal.checkpoint.training_state import replacing
 from slowfast_thermal.config_values import leaves
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.evaluation import confusion, curves, figures
 from slowfast_thermal.evaluation.metrics import Evaluation
 from slowfast_thermal.evaluation.people import find_mistakes, match_people
 from slowfast_thermal.evaluation.pictures import describe, draw_clip
+from slowfast_thermal.files import replacing
 
 # Keyframes with mistakes that are shown.
 _NUM_MISTAKES = 12

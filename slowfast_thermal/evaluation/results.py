@@ -7,12 +7,12 @@ from pathlib import Path
 import simplejson
 from tabulate import tabulate
 
-from slowfast_thermal.checkpoint.training_state import replacing
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.records import read_csv
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.metrics import Evaluation
 from slowfast_thermal.evaluation.people import Detections, keyframe_key
+from slowfast_thermal.files import replacing
 from slowfast_thermal.user_input import is_file, shortened
 
 

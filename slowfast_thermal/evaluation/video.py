@@ -10,8 +10,8 @@ from pathlib import Path
 import av
 from PIL import Image
 
-from slowfast_thermal.checkpoint.training_state import replacing
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.files import replacing
 
 SUFFIXES = (".png", ".gif", ".mp4")
 # What a sheet has room for, and what a GIF keeps in memory.

@@ -1,11 +1,11 @@
 """Folders that come into being with all their files or not at all."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.files import temporary_folder
 
 
 @contextmanager
@@ -19,8 +19,8 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists already: choose a new or empty folder.")
     existing = next(parent for parent in folder.parents if parent.exists())
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=existing) as temporary:
-        root = Path(temporary) / "data"
+    with temporary_folder(folder.name, existing) as temporary:
+        root = temporary / "data"
         root.mkdir()
         yield root
         folder.parent.mkdir(parents=True, exist_ok=True)

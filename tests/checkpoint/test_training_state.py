@@ -1,4 +1,3 @@
-import os
 import random
 from dataclasses import replace
 
@@ -10,8 +9,6 @@ from slowfast_thermal.checkpoint.training_state import (
     TrainingState,
     load_weights,
     read_checkpoint,
-    remove_partial_files,
-    replacing,
     resume,
     save_checkpoint,
 )
@@ -83,33 +80,6 @@ def test_pyslowfast_loads_the_checkpoint_and_we_load_pyslowfasts(tmp_path):
     load_weights(saved, read_checkpoint(checkpoint_path(str(tmp_path), 5))["model_state"], new_state().model)
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "file"
-    path.write_text("old")
-    with pytest.raises(RuntimeError), replacing(path) as temporary:
-        with open(temporary, "w") as file:
-            file.write("half")
-        raise RuntimeError
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["file"]
-
-
-def test_a_written_file_may_be_read_by_whom_the_umask_lets(tmp_path):
-    (tmp_path / "plain").touch()
-    with replacing(tmp_path / "file") as temporary:
-        open(temporary, "w").close()
-    assert os.stat(tmp_path / "file").st_mode == os.stat(tmp_path / "plain").st_mode
-
-
-def test_what_a_killed_process_left_is_removed_and_never_taken_for_a_checkpoint(tmp_path):
-    path = checkpoint_path(str(tmp_path), 1)
-    save_checkpoint(path, new_state(), get_cfg())
-    (path.parent / "partial-xyz").write_bytes(b"half")
-    assert last_checkpoint(str(tmp_path)) == path
-    remove_partial_files(path.parent)
-    assert os.listdir(path.parent) == [path.name]
-
-
 def test_a_checkpoint_of_another_network_is_named(tmp_path):
     path = checkpoint_path(str(tmp_path), 1)
     save_checkpoint(path, new_state(classes=4), get_cfg())
@@ -176,6 +146,9 @@ UNFIT = {
     "another optimizer's momentum": lambda c: c["optimizer_state"]["state"].update({0: {"exp_avg": torch.zeros(3, 3)}}),
     "a parameter there is not": lambda c: c["optimizer_state"]["state"].update({99: momentum(c)}),
     "other groups": lambda c: c["optimizer_state"]["param_groups"][0]["params"].reverse(),
+    "a tensor for a parameter's state": lambda c: c["optimizer_state"]["state"].update({0: torch.zeros(5)}),
+    "groups of tensors": lambda c: c["optimizer_state"]["param_groups"][0].update(params=torch.arange(12)),
+    "a rate that is a text": lambda c: c["optimizer_state"]["param_groups"][0].update(lr="x"),
     "groups that are none": lambda c: c["optimizer_state"].update(param_groups=[3]),
     "an optimizer that is a list": lambda c: c.update(optimizer_state=[]),
     "a scale of zero": lambda c: c.update(scaler_state={"scale": 0.0}),
@@ -191,6 +164,9 @@ UNFIT = {
     "best mAP 7": lambda c: c.update(best_map=7),
     "iteration a million": lambda c: c.update(iteration=10**6),
     "iteration -1": lambda c: c.update(iteration=-1),
+    "a configuration that is a number": lambda c: c.update(cfg=4),
+    "data that are a list": lambda c: c.update(data=[1]),
+    "data without fingerprints": lambda c: c.update(data={"train.json": None}),
     "classes that are a number": lambda c: c.update(classes=4),
     "classes with another name": lambda c: c["classes"].reverse(),
     "weights of another type": lambda c: c["model_state"].update({"head.bias": torch.zeros(4, dtype=torch.int64)}),

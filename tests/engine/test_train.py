@@ -24,9 +24,8 @@ REPOSITORY = Path(__file__).parents[2]
 def run_net(*arguments, **options):
     """Starts tools/run_net.py with DEMO.yaml; give the rest of its arguments."""
     command = [sys.executable, "-W", "ignore", "tools/run_net.py", "--cfg", str(CONFIGS / "DEMO.yaml"), *arguments]
-    return subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=REPOSITORY, text=True, **pipes | options)
 
 
 def finish(process):

@@ -117,7 +117,7 @@ def test_an_interrupted_job_goes_on_and_ends_as_one_that_was_not(
     slurm(*interrupt, job)
     finish(job, tmp_path / "log")
     log = (tmp_path / "log").read_text()
-    assert f"Interrupted: {signal_name} stopped the run in epoch" in log and "Resumed from" in log
+    assert f"Interrupted: {signal_name} stopped the run" in log and "Resumed from" in log
     assert state(job)["Restarts"] == "1"
     assert metrics(tmp_path) == uninterrupted
 

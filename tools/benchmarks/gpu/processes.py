@@ -111,7 +111,7 @@ def _stop_and_go_on(setting: Setting, processes: int) -> None:
         run.stop()
         stopped = run.output()
         setting.tell("s from SIGTERM to the end", time.monotonic() - start)
-    setting.tell("SIGTERM was told and a checkpoint kept", "SIGTERM stopped the run in epoch" in stopped)
+    setting.tell("SIGTERM was told and a checkpoint kept", "SIGTERM stopped the run" in stopped)
     epochs = max(int(path.name.split("_")[2].removesuffix(".pyth")) for path in checkpoints.glob("checkpoint_*"))
     with torchrun(setting, processes, *command, str(epochs + 1)) as run:
         setting.tell("the same command went on", "Resumed from" in run.output_of_success())

@@ -21,9 +21,9 @@ from pathlib import Path
 import psutil
 import torch
 
-from slowfast_thermal.checkpoint.training_state import replacing
 from slowfast_thermal.config import load_config
 from slowfast_thermal.datasets.annotations import load_annotations
+from slowfast_thermal.files import replacing
 from slowfast_thermal.preparation.synthetic import synthesize
 from tools.benchmarks.common import CONFIGS
 from tools.benchmarks.gpu import report

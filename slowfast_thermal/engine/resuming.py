@@ -1,0 +1,47 @@
+"""Going on from a run's last checkpoint."""
+
+import logging
+from pathlib import Path
+
+from slowfast_thermal.checkpoint.files import DamagedFileError
+from slowfast_thermal.checkpoint.origin import differing_data, differing_settings
+from slowfast_thermal.checkpoint.training_state import TrainingState, resume
+from slowfast_thermal.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+def resume_newest(paths: list[Path], state: TrainingState, cfg) -> None:
+    """Resumes from the last of the checkpoints that is not damaged, and tells in what its run was another than this one.
+
+    Args:
+        paths: the checkpoints, the newest last.
+        state: of the new run.
+        cfg: of the run.
+
+    Raises:
+        InputError: no checkpoint is whole, the last one is of another network or other classes, or it ends a training on
+            other data.
+    """
+    for path in reversed(paths):
+        try:
+            checkpoint = resume(path, state)
+            break
+        except DamagedFileError as error:
+            if path == paths[0]:
+                raise
+            logger.warning("%s is %s: the run goes on from the checkpoint before it.", path, error.fault)
+    epochs, wanted = state.progress.epoch, cfg.SOLVER.MAX_EPOCH
+    data = differing_data(checkpoint.get("data"), state.data)
+    if epochs >= wanted and data:
+        raise InputError(
+            f"{path} ends a training on other data ({'; '.join(data)}): set OUTPUT_DIR to another folder, or TRAIN.ENABLE "
+            "False to test what was learned there on this data."
+        )
+    differences = data + differing_settings(checkpoint["cfg"], cfg)
+    if differences:
+        logger.warning("%s was written by a run that differs from this one: %s.", path, "; ".join(differences))
+    if epochs >= wanted:
+        logger.info("Nothing is left to train: %s has %d epochs, and SOLVER.MAX_EPOCH is %d.", path, epochs, wanted)
+    else:
+        logger.info("Resumed from %s: epoch %d of %d is next.", path, epochs + 1, wanted)
