@@ -3,9 +3,11 @@
 
 tools/visualize.py --cfg FILE --recording NAME --output NAME.mp4 [KEY VALUE ...]
 tools/visualize.py --cfg FILE --predictions OUTPUT_DIR/predictions.csv --mistakes 9 --output mistakes.png [KEY VALUE ...]
+tools/visualize.py --cfg FILE --damaged NAME --output damaged.png [KEY VALUE ...]
 
 A PNG shows keyframes; a GIF or an MP4 shows the frames around them, or all frames of a recording, at the speed at which they
-were recorded. Boxes are shown on the frames up to a quarter of a second from their keyframe.
+were recorded. Boxes are shown on the frames up to a quarter of a second from their keyframe. Damaged frames are shown as they are
+stored and as they are read.
 """
 
 import argparse
@@ -19,8 +21,10 @@ from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.engine.launch import check_run, launch_run
 from slowfast_thermal.errors import exit_codes
 from slowfast_thermal.evaluation import scenes
+from slowfast_thermal.evaluation.damaged import damaged_pictures
 from slowfast_thermal.evaluation.results import read_predictions
-from slowfast_thermal.evaluation.video import check_output
+from slowfast_thermal.evaluation.video import check_output, write_pictures
+from slowfast_thermal.preparation.settings import DataSettings
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,6 +39,9 @@ def parse_args() -> argparse.Namespace:
     what.add_argument("--keyframe", metavar="ID", help="image id of a test keyframe")
     what.add_argument("--mistakes", type=int, metavar="N", help="the N keyframes with the most confident mistakes")
     what.add_argument("--recording", metavar="NAME", help="a whole recording with test keyframes")
+    what.add_argument(
+        "--damaged", metavar="NAME", help="frames of a recording that lost packets, are torn, frozen or flash"
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="file to write, .png, .gif or .mp4")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="override configuration keys")
     return parser.parse_args()
@@ -44,6 +51,13 @@ def visualize(args: argparse.Namespace) -> None:
     tested = ["TRAIN.ENABLE", "False", "TEST.ENABLE", "True", "TEST.CHECKPOINT_FILE_PATH", args.checkpoint]
     cfg = load_config(args.cfg, args.overrides + (tested if args.checkpoint else []))
     check_output(args.output)
+    if args.damaged:
+        folder = Path(cfg.DATA.PATH_TO_DATA_DIR) / cfg.THERMAL.FRAMES_DIR
+        recording = DataSettings.from_config(cfg).open(folder / f"{args.damaged}.h5")
+        pictures, durations = damaged_pictures(recording, args.output)
+        write_pictures(args.output, tqdm(pictures, "pictures", len(durations), disable=None), durations)
+        print(f"Wrote {args.output}")
+        return
     dataset = Thermal(cfg, "test")
     if args.checkpoint:
         check_run(cfg)

@@ -41,7 +41,7 @@ def draw_frame(
     """A frame with its people.
 
     Args:
-        temperatures: (H, W) degrees Celsius.
+        temperatures: (H, W) degrees Celsius; NaN, a missing reading, is white.
         limits: temperatures at the ends of the colours.
         people: that are shown.
         classes: names of the C classes.
@@ -120,7 +120,8 @@ def describe(person: Person, classes: list[str]) -> str:
 
 def _enlarge(temperatures: np.ndarray, limits: tuple[float, float]) -> Image.Image:
     low, high = limits
-    colors = matplotlib.colormaps[HEAT_MAP](np.clip((temperatures - low) / (high - low), 0, 1), bytes=True)
+    heat_map = matplotlib.colormaps[HEAT_MAP].with_extremes(bad="white")
+    colors = heat_map(np.clip((temperatures - low) / (high - low), 0, 1), bytes=True)
     picture = Image.fromarray(colors[..., :3])
     factor = max(round(_LONGER_SIDE / max(picture.size)), 1)
     return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
