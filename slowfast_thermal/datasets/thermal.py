@@ -64,8 +64,11 @@ class Thermal(torch.utils.data.Dataset):
             f"{', '.join(str(root / name) for name in names)}: no keyframe of a recording that matches {list(patterns)}"
         )
         purpose = "train" if split == "train" else "test"
-        if not self.keyframes:
-            raise InputError(f"{where} is there, so there is nothing to {purpose} on: add images.")
+        if not self.keyframes and split != "val":
+            raise InputError(
+                f"{where} is there, so there is nothing to {purpose} on: add images, or correct "
+                f"THERMAL.{purpose.upper()}_RECORDINGS."
+            )
         self.recordings = sorted({keyframe.recording for keyframe in self.keyframes})
         self._place = {name: place for place, name in enumerate(self.recordings)}
         self._open_recordings(root / node.FRAMES_DIR, cfg)
@@ -73,7 +76,7 @@ class Thermal(torch.utils.data.Dataset):
         boxes = [keyframe.boxes for keyframe in self.keyframes]
         labels = [keyframe.labels for keyframe in self.keyframes]
         self.class_counts = count_boxes(self.keyframes, len(self.classes))
-        if split != "train" and node.TEST_DETECTIONS:
+        if split != "train" and node.TEST_DETECTIONS and self.keyframes:
             sizes = {recording.name: (recording.height, recording.width) for recording in self._cache}
             boxes, summary = load_detections(
                 Path(node.TEST_DETECTIONS), self.keyframes, sizes, cfg.AVA.DETECTION_SCORE_THRESH

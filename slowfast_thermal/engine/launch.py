@@ -22,6 +22,7 @@ from slowfast_thermal.checkpoint.sources import SOURCES
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.engine.interruption import signals_handled_by, watched_signals
 from slowfast_thermal.engine.processes import Place, process_group
+from slowfast_thermal.engine.tensorboard import board_folder
 from slowfast_thermal.engine.test import has_validation, test
 from slowfast_thermal.engine.train import train
 from slowfast_thermal.errors import BAD_INPUT, FAILED, INTERRUPTED, InputError, LostProcessError, exit_codes
@@ -76,7 +77,9 @@ def check_run(cfg, place: Place | None = None) -> None:
         kinds = ("pytorch", *SOURCES)
         if cfg[key].CHECKPOINT_TYPE not in kinds:
             raise InputError(f"{key}.CHECKPOINT_TYPE is {cfg[key].CHECKPOINT_TYPE!r}: give one of {', '.join(kinds)}.")
-    _check_writable(Path(cfg.OUTPUT_DIR))
+    _check_writable("OUTPUT_DIR", Path(cfg.OUTPUT_DIR))
+    if cfg.TRAIN.ENABLE and cfg.TENSORBOARD.ENABLE:
+        _check_writable("TENSORBOARD.LOG_DIR", board_folder(cfg))
 
 
 def _check_data(cfg, *sets: Thermal | None) -> None:
@@ -90,13 +93,13 @@ def _check_data(cfg, *sets: Thermal | None) -> None:
     refuse_problems(*keyframes, list(recordings.values()), DataSettings.from_config(cfg))
 
 
-def _check_writable(folder: Path) -> None:
+def _check_writable(key: str, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise InputError(f"OUTPUT_DIR '{folder}' cannot be written ({error.strerror}): set another folder.") from None
+        raise InputError(f"{key} '{folder}' cannot be written ({error.strerror}): set another folder.") from None
 
 
 # Of the variables of torchrun and of srun those that make up a Place, in its order.

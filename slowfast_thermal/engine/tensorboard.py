@@ -18,6 +18,11 @@ from slowfast_thermal.evaluation.pictures import draw_keyframe
 _NUM_PICTURES = 4
 
 
+def board_folder(cfg) -> Path:
+    """Where a training writes for TensorBoard: TENSORBOARD.LOG_DIR inside OUTPUT_DIR."""
+    return Path(cfg.OUTPUT_DIR) / (cfg.TENSORBOARD.LOG_DIR or "tensorboard")
+
+
 class TrainingBoard:
     """Writes loss, learning rate, mAP, AP of each class, the confusion matrix, and keyframes with their predictions.
 
@@ -27,7 +32,7 @@ class TrainingBoard:
     def __init__(self, cfg):
         self._writer = None
         if cfg.TENSORBOARD.ENABLE:
-            self._writer = SummaryWriter(Path(cfg.OUTPUT_DIR) / (cfg.TENSORBOARD.LOG_DIR or "tensorboard"))
+            self._writer = SummaryWriter(board_folder(cfg))
 
     def add_training(self, iteration: int, loss: float, learning_rate: float) -> None:
         """`iteration` counts from the start of the run."""

@@ -45,11 +45,14 @@ def test_detected_people_are_predicted_where_no_one_is_annotated(handmade_data, 
     assert not (output / "checkpoints" / "model_best.pyth").exists()
 
 
-@pytest.mark.parametrize("is_there", [True, False])
-def test_training_needs_no_validation_set(handmade_data, small_config, is_there):
+@pytest.mark.parametrize("val", ["without people", "without images", "missing"])
+def test_training_needs_no_validation_set(handmade_data, small_config, val):
     data = without_people(handmade_data)
-    if not is_there:
-        (data / "annotations" / "val.json").unlink()
+    path = data / "annotations" / "val.json"
+    if val == "without images":
+        path.write_text(json.dumps({**handmade_data.document, "annotations": [], "images": []}))
+    elif val == "missing":
+        path.unlink()
     cfg = small_config(data, *SMALL, "TEST.ENABLE", False)
     check_run(cfg)
     train(cfg)
@@ -66,3 +69,10 @@ def test_a_test_needs_one(handmade_data, small_config):
     (data / "annotations" / "val.json").unlink()
     with pytest.raises(InputError, match=r"val\.json' does not exist"):
         check_run(small_config(data, *SMALL))
+
+
+@pytest.mark.parametrize("key", ["OUTPUT_DIR", "TENSORBOARD.LOG_DIR"])
+def test_a_folder_that_cannot_be_written_is_named_by_its_key(handmade_data, small_config, key):
+    cfg = small_config(handmade_data.write(), *SMALL, "TENSORBOARD.ENABLE", True, key, "/dev/null/x")
+    with pytest.raises(InputError, match=rf"{key} '/dev/null/x' cannot be written .*set another folder"):
+        check_run(cfg)
