@@ -22,6 +22,9 @@ def add_thermal_config(cfg: CfgNode) -> None:
     _add_thermal_node(cfg)
     _add_interaction_node(cfg)
     _add_speed_node(cfg)
+    # Weight from 0 to 1 of trees on simple features in the scores of a test: 0 is the network alone, 0.5 the mean of both, 1
+    # the trees alone, for which no network is trained.
+    cfg.MODEL.TREES_WEIGHT = 0.0
     # How the fast pathway joins the slow one: a convolution with "norm", batch norm and ReLU (PySlowFast, PyTorchVideo),
     # with a "bias" (AlphAction), or the "conv" alone (MMAction2).
     cfg.SLOWFAST.LATERAL = "norm"
@@ -100,8 +103,16 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     cfg.THERMAL.CLASS_SAMPLING_POWER = 0.0
     # Exponent of the focal loss (Lin et al., arXiv:1708.02002), for MODEL.LOSS_FUNC focal.
     cfg.THERMAL.FOCAL_GAMMA = 2.0
-    # Bootstrap samples of the keyframes for the interval of the mAP.
+    # Matches a recording's whole name; its first group is the session. Recordings of a session lie on one clock and may hold
+    # the same frames.
+    cfg.THERMAL.SESSION_PATTERN = r"(.+)_R.*"
+    # Put beside each test what trees on people's boxes and on simple features reach on it when they are fitted to the same
+    # training keyframes.
+    cfg.THERMAL.BASELINES = True
+    # Bootstrap samples, of stretches of 10 seconds, for the intervals of scores.
     cfg.THERMAL.BOOTSTRAP_SAMPLES = 1000
+    # Groups of classes that a test scores as well, each a list of its name and its classes.
+    cfg.THERMAL.CLASS_GROUPS = []
 
     # Training augmentations. Each is off at False or 0.
     cfg.THERMAL.AUG = CfgNode()

@@ -5,6 +5,7 @@ A key that the table does not name takes whatever has the type of its default. W
 """
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -79,6 +80,13 @@ def optional(rule: Rule) -> Rule:
     return Rule(lambda v: v is None or rule.accepts(v), f"{rule.words}, or None")
 
 
+def _has_group(pattern: str) -> bool:
+    try:
+        return re.compile(pattern).groups > 0
+    except (re.error, RecursionError, OverflowError):
+        return False
+
+
 _TEXT = Rule(is_text, "text of Unicode characters, in quotes where it could be a number")
 _NAME = Rule(lambda v: is_text(v) and v.strip() != "", "a name of Unicode characters")
 _NAMES = several(_NAME, "a list of at least one name")
@@ -135,6 +143,7 @@ _RULES = {
     "MODEL.LOSS_FUNC": choice("cross_entropy", "focal", "bce"),
     "MODEL.MODEL_NAME": _NETWORKS,
     "MODEL.NUM_CLASSES": whole(1, 100_000),
+    "MODEL.TREES_WEIGHT": number(0, 1),
     "NONLOCAL.GROUP": _each_stage(whole(1), "the groups"),
     "NONLOCAL.INSTANTIATION": choice("softmax", "dot_product"),
     "NONLOCAL.LOCATION": _each_stage(
@@ -200,6 +209,10 @@ _RULES = {
         f"one or more of {', '.join(CHANNELS)}, each once, box_mask after others",
         test=lambda v: len(set(v)) == len(v) and "box_mask" not in v[:-1] and v != ["box_mask"],
     ),
+    "THERMAL.CLASS_GROUPS": Rule(
+        lambda v: isinstance(v, list) and all(map(several(_NAME, "", test=lambda group: len(group) > 1).accepts, v)),
+        "a list of groups such as [[upright, standing, walking], [low, kneeling]], each with its name first",
+    ),
     "THERMAL.CLASS_SAMPLING_POWER": number(0, 10),
     "THERMAL.CLASS_WEIGHT_POWER": number(0, 10),
     "THERMAL.CLIP_SECONDS": number(0, 3600),
@@ -211,6 +224,9 @@ _RULES = {
     "THERMAL.PACKET_LENGTH": whole(0),
     "THERMAL.PERSON_CROPS.SIZE": above_0(1e4),
     "THERMAL.PERSON_CROPS.UNIT": choice("pixel", "box"),
+    "THERMAL.SESSION_PATTERN": Rule(
+        lambda v: is_text(v) and _has_group(v), "a regular expression with a group, such as '(.+)_R.*'"
+    ),
     "THERMAL.SIMULATION.CLASS_MAP": Rule(
         lambda v: v == [] or several(several(_NAME, "", 2), "").accepts(v),
         "a list of pairs, each of a simulated class and one of the network's, or an empty list",

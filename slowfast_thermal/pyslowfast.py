@@ -258,6 +258,9 @@ _EVALUATION_MODULES = ("ava_helper", "object_detection_evaluation")
 
 
 def _log_to_file(logger: logging.Logger, path: Path, line: str) -> None:
+    for earlier in [handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)]:
+        logger.removeHandler(earlier)
+        earlier.close()
     handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter(line))
     logger.addHandler(handler)
@@ -266,10 +269,11 @@ def _log_to_file(logger: logging.Logger, path: Path, line: str) -> None:
 def setup_logging(output_dir: str) -> None:
     """PySlowFast's console logging, with everything in `output_dir/stdout.log` too, and the json_stats
     lines in `output_dir/json_stats.log`. The console leaves those lines out, which are for machines, and
-    those of the AVA evaluation.
+    those of the AVA evaluation. Files of an earlier run in this process get no further lines.
     """
     Path(output_dir).mkdir(parents=True, exist_ok=True)
     if _IS_CHECKOUT:
+        logging.root.handlers.clear()
         _slowfast_logging.setup_logging(output_dir)
     else:
         _slowfast_logging.setup_logging()

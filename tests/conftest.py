@@ -71,6 +71,8 @@ def small_overrides(data: Path, output_dir: Path) -> list[str]:
         "THERMAL.INPUT_SIZE": "[32,48]",
         # Handmade data have the same keyframes for training and validation.
         "THERMAL.ACCEPT_PROBLEMS": "['overlap']",
+        "THERMAL.BASELINES": False,
+        "THERMAL.BOOTSTRAP_SAMPLES": 10,
         "RESNET.WIDTH_PER_GROUP": 8,
         "TRAIN.BATCH_SIZE": 4,
         "TRAIN.MIXED_PRECISION": False,

@@ -3,6 +3,7 @@ import torch
 
 from slowfast_thermal.config import load_config
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.splits import SESSION_PATTERN
 from slowfast_thermal.pyslowfast import get_cfg, get_epoch_lr
 from tests.conftest import CONFIGS
 
@@ -133,6 +134,12 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
         (["THERMAL.PERSON_CROPS.UNIT", "metre"], r"PERSON_CROPS\.UNIT is 'metre': give pixel or box"),
         (["THERMAL.PERSON_CROPS.SIZE", "0"], r"PERSON_CROPS\.SIZE is 0: give a number above 0"),
         (["THERMAL.BOX_FEATURES", "area"], r"BOX_FEATURES is 'area': give none, size or size_and_place"),
+        (["THERMAL.CLASS_GROUPS", "[[upright]]"], r"CLASS_GROUPS is '\[\[upright\]\]': give a list of groups such as"),
+        (
+            ["THERMAL.CLASS_GROUPS", "[['upright']]"],
+            r"CLASS_GROUPS is \[\['upright'\]\]: give a list of groups such as",
+        ),
+        (["THERMAL.SESSION_PATTERN", "["], r"SESSION_PATTERN is '\[': give a regular expression with a group"),
         (["DATA.PATH_TO_DATA_DIR", ""], r"DATA\.PATH_TO_DATA_DIR is not set"),
     ],
 )
@@ -221,3 +228,7 @@ def test_whole_numbers_will_do_for_floats_in_files_and_on_the_command_line(tmp_p
 def test_the_learning_rate_grows_with_the_machines_where_that_is_wanted(scaled, expected):
     options = ["SOLVER.BASE_LR", "0.1", "NUM_SHARDS", "2", "SOLVER.BASE_LR_SCALE_NUM_SHARDS", scaled]
     assert load_config(str(CONFIGS / "DEMO.yaml"), [*DATA, *options]).SOLVER.BASE_LR == expected
+
+
+def test_the_session_pattern_is_that_of_the_splits():
+    assert get_cfg().THERMAL.SESSION_PATTERN == SESSION_PATTERN

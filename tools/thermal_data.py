@@ -5,6 +5,7 @@ tools/thermal_data.py validate FOLDER [--cfg FILE] [KEY VALUE ...]    exit statu
 tools/thermal_data.py stats FOLDER [--cfg FILE] [KEY VALUE ...]
 tools/thermal_data.py split FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py split FOLDER FOLDS_FOLDER --by block --folds 5 --guard 6
+tools/thermal_data.py doubts FOLDER DOUBTS_FOLDER --folds FOLDS_FOLDER
 tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py synthesize FOLDER [--rooms N]
 tools/thermal_data.py likeness FOLDER OTHER_FOLDER
@@ -24,7 +25,7 @@ from slowfast_thermal.config import load_config
 from slowfast_thermal.errors import BAD_INPUT, InputError, exit_codes
 from slowfast_thermal.preparation.checks import Report, validate
 from slowfast_thermal.preparation.conversion import convert, read_class_list
-from slowfast_thermal.preparation.folds import FOLD_SPLITS, split_folds
+from slowfast_thermal.preparation.folds import FOLD_SPLITS, read_folds, split_folds
 from slowfast_thermal.preparation.likeness import likeness
 from slowfast_thermal.preparation.settings import DataSettings
 from slowfast_thermal.preparation.simulated import simulate_rooms
@@ -103,6 +104,18 @@ def parse_args() -> argparse.Namespace:
     command.add_argument(
         "--guard", type=float, default=0.0, help="leave out training keyframes nearer to val than this, seconds"
     )
+
+    command = commands.add_parser("doubts", help="list people whose label may be wrong, with pictures")
+    command.add_argument("data_dir", metavar="FOLDER", help="folder of the data set, with the recordings in frames/")
+    command.add_argument("output_dir", metavar="DOUBTS_FOLDER", type=Path, help="where list and pictures go")
+    command.add_argument("--folds", type=Path, required=True, metavar="FOLDER", help="of split --folds")
+    command.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="FILE",
+        help="predictions.csv of held-out people, such as a cross-validation's (default those of trees, fitted now)",
+    )
+    command.add_argument("--pictures", type=int, default=40, metavar="N", help="at most (default 40)")
     args, args.overrides = parser.parse_known_args()
     if args.overrides and ("cfg" not in args or any(word.startswith("--") for word in args.overrides)):
         parser.error(f"unrecognized arguments: {' '.join(args.overrides)}")
@@ -349,6 +362,15 @@ def run_likeness(args: argparse.Namespace) -> None:
     )
 
 
+def run_doubts(args: argparse.Namespace) -> None:
+    from slowfast_thermal.evaluation.doubts import list_doubts  # takes seconds, and no other command needs it
+
+    doubts = list_doubts(args.data_dir, read_folds(args.folds), args.output_dir, args.predictions, args.pictures)
+    for doubt in doubts[: args.pictures]:
+        print(f"{doubt.strength:.2f}  {doubt.keyframe.image_id}: {doubt.reason}")
+    print(f"Wrote {args.output_dir / 'doubts.csv'} ({len(doubts)} doubts)")
+
+
 def recordings_progress(paths: list[Path]) -> tqdm:
     return tqdm(paths, desc="recordings", disable=None)
 
@@ -365,6 +387,7 @@ COMMANDS = {
     "validate": run_validate,
     "stats": run_stats,
     "split": run_split,
+    "doubts": run_doubts,
     "convert": run_convert,
     "synthesize": run_synthesize,
     "likeness": run_likeness,

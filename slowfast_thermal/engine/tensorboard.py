@@ -24,7 +24,7 @@ def board_folder(cfg) -> Path:
 
 
 class TrainingBoard:
-    """Writes loss, learning rate, mAP, AP of each class, the confusion matrix, and keyframes with their predictions.
+    """Writes loss, accuracy, learning rate, mAP, AP of each class, the confusion matrix, and keyframes with their predictions.
 
     Writes to TENSORBOARD.LOG_DIR inside OUTPUT_DIR, or nothing without TENSORBOARD.ENABLE.
     """
@@ -34,11 +34,12 @@ class TrainingBoard:
         if cfg.TENSORBOARD.ENABLE:
             self._writer = SummaryWriter(board_folder(cfg))
 
-    def add_training(self, iteration: int, loss: float, learning_rate: float) -> None:
-        """`iteration` counts from the start of the run."""
+    def add_training(self, iteration: int, loss: float, learning_rate: float, top1: float) -> None:
+        """`iteration` counts from the start of the run; `top1` is the share of people whose highest class was right."""
         if self._writer:
             self._writer.add_scalar("Train/loss", loss, iteration)
             self._writer.add_scalar("Train/lr", learning_rate, iteration)
+            self._writer.add_scalar("Train/top1", top1, iteration)
 
     def add_evaluation(self, epoch: int, evaluation: Evaluation, dataset: Thermal) -> None:
         """`dataset` holds the evaluated keyframes."""

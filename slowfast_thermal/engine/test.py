@@ -18,11 +18,13 @@ from slowfast_thermal.datasets.loader import as_tensors, construct_test_loader
 from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.engine.device import autocast, current_device, to_device
 from slowfast_thermal.engine.processes import gather_rows, remember
+from slowfast_thermal.engine.trees import average_with_trees, beside, run_trees
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.evaluation.ava_files import export_ava_files
-from slowfast_thermal.evaluation.metrics import DetectionMeter, Evaluation, bootstrap_interval
+from slowfast_thermal.evaluation.ava_files import export_ava_files, read_ava_files
+from slowfast_thermal.evaluation.baselines import assess
+from slowfast_thermal.evaluation.metrics import DetectionMeter, Evaluation, evaluate_detections
 from slowfast_thermal.evaluation.report import write_report
-from slowfast_thermal.evaluation.results import result_sentence, results_table, write_results
+from slowfast_thermal.evaluation.results import results_table, summary, write_results
 from slowfast_thermal.models import ThermalSlowFast
 from slowfast_thermal.pyslowfast import distributed as du
 from slowfast_thermal.user_input import is_file
@@ -36,6 +38,11 @@ def has_validation(cfg) -> bool:
     return cfg.TEST.ENABLE or any(is_file(root / name) for name in cfg.THERMAL.TEST_ANNOTATIONS)
 
 
+def ava_folder(cfg) -> Path:
+    """Where this process keeps the files of the AVA evaluation."""
+    return Path(cfg.OUTPUT_DIR) / "ava" / f"rank{du.get_rank()}"
+
+
 def prepare_evaluation(cfg, split: str) -> DataLoader:
     """The loader of the evaluated keyframes; `cfg.AVA` then points to their files for the AVA evaluation."""
     dataset = Thermal(cfg, split)
@@ -45,7 +52,7 @@ def prepare_evaluation(cfg, split: str) -> DataLoader:
 
 def export_meter_files(dataset: Thermal, cfg) -> None:
     """Points `cfg.AVA` to files of the data set, which every meter of this process reads."""
-    export_ava_files(dataset, Path(cfg.OUTPUT_DIR) / "ava" / f"rank{du.get_rank()}", cfg)
+    export_ava_files(dataset, ava_folder(cfg), cfg)
 
 
 @torch.inference_mode()
@@ -135,13 +142,37 @@ def _score_interactions(network: ThermalSlowFast, batches: Iterator, dataset: Th
 def test(cfg) -> None:
     """Evaluates a checkpoint on the test keyframes and writes and prints the results.
 
-    The checkpoint is TEST.CHECKPOINT_FILE_PATH, else the run's last one, else TRAIN.CHECKPOINT_FILE_PATH.
+    The checkpoint is TEST.CHECKPOINT_FILE_PATH, else the run's last one, else TRAIN.CHECKPOINT_FILE_PATH; the trees that
+    MODEL.TREES_WEIGHT asks for lie beside it.
 
     Raises:
         InputError: there is no checkpoint, or it does not fit the configuration.
     """
     pyslowfast.setup_logging(cfg.OUTPUT_DIR)
     loader = prepare_evaluation(cfg, "test")
+    weight, dataset = cfg.MODEL.TREES_WEIGHT, loader.dataset
+    if weight == 1:
+        path = Path(cfg.TEST.CHECKPOINT_FILE_PATH or run_trees(cfg.OUTPUT_DIR))
+        _, groundtruth = read_ava_files(ava_folder(cfg))
+        evaluation = evaluate_detections(dataset.classes, groundtruth, average_with_trees(None, path, dataset, weight))
+    else:
+        path, evaluation = _test_network(loader, cfg)
+        if weight:
+            averaged = average_with_trees(evaluation.detections, beside(path), dataset, weight)
+            evaluation = evaluate_detections(dataset.classes, evaluation.groundtruth, averaged)
+    pyslowfast.log_json_stats({"_type": "test_epoch", "mode": "test", "map": evaluation.json_map}, cfg.OUTPUT_DIR)
+    if du.get_rank() == 0:
+        assessment = assess(evaluation, dataset, cfg)
+        write_results(assessment, Path(cfg.OUTPUT_DIR))
+        write_report(assessment, dataset, path, cfg)
+        print(results_table(evaluation))
+        print(summary(assessment))
+        for name in ("test_metrics.json", "predictions.csv", "report.html"):
+            print(f"Wrote {Path(cfg.OUTPUT_DIR) / name}")
+
+
+def _test_network(loader: DataLoader, cfg) -> tuple[Path, Evaluation]:
+    """The checkpoint that is tested, and what its network finds."""
     path = cfg.TEST.CHECKPOINT_FILE_PATH or pyslowfast.last_checkpoint(cfg.OUTPUT_DIR) or cfg.TRAIN.CHECKPOINT_FILE_PATH
     if not path:
         raise InputError(
@@ -151,14 +182,4 @@ def test(cfg) -> None:
     kind = cfg.TEST.CHECKPOINT_TYPE if cfg.TEST.CHECKPOINT_FILE_PATH else "pytorch"
     load_trained(Path(path), kind, model, cfg, loader.dataset.classes)
     logger.info("Testing %s.", path)
-
-    evaluation = evaluate(model, loader, cfg, "test")
-    pyslowfast.log_json_stats({"_type": "test_epoch", "mode": "test", "map": evaluation.json_map}, cfg.OUTPUT_DIR)
-    if du.get_rank() == 0:
-        interval = bootstrap_interval(evaluation, cfg.THERMAL.BOOTSTRAP_SAMPLES)
-        write_results(evaluation, interval, Path(cfg.OUTPUT_DIR))
-        write_report(evaluation, interval, loader.dataset, Path(path), cfg)
-        print(results_table(evaluation))
-        print(result_sentence(evaluation, interval))
-        for name in ("test_metrics.json", "predictions.csv", "report.html"):
-            print(f"Wrote {Path(cfg.OUTPUT_DIR) / name}")
+    return Path(path), evaluate(model, loader, cfg, "test")

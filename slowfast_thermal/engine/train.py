@@ -31,6 +31,7 @@ from slowfast_thermal.engine.processes import gather_rows, remember, share_of_me
 from slowfast_thermal.engine.resuming import resume_newest
 from slowfast_thermal.engine.tensorboard import TrainingBoard
 from slowfast_thermal.engine.test import evaluate, export_meter_files, has_validation, prepare_evaluation
+from slowfast_thermal.engine.trees import fit_run_trees
 from slowfast_thermal.errors import InputError, Interrupted
 from slowfast_thermal.models.losses import build_loss
 from slowfast_thermal.models.roi_head import interaction_lr_factors
@@ -41,10 +42,12 @@ logger = logging.getLogger(__name__)
 
 
 class _Step(NamedTuple):
-    """One iteration whose loss has not been read from the device yet: `index` of its samples and learning `rate`."""
+    """One iteration whose loss has not been read from the device yet: `index` of its samples, (2,) numbers of people whose
+    highest class was `right` and of all people, and learning `rate`."""
 
     iteration: int
     index: torch.Tensor
+    right: torch.Tensor
     loss: torch.Tensor
     rate: float
 
@@ -60,6 +63,10 @@ def train(cfg) -> None:
     pyslowfast.setup_logging(cfg.OUTPUT_DIR)
     device = current_device(cfg)
     dataset = training_set(cfg)
+    if cfg.MODEL.TREES_WEIGHT and du.get_rank() == 0:
+        fit_run_trees(cfg)
+    if cfg.MODEL.TREES_WEIGHT == 1:
+        return
     loader = construct_train_loader(cfg, dataset, du.get_rank(), du.get_world_size())
     val_loader = _prepare_validation(cfg, dataset)
     loss_function = build_loss(cfg, torch.from_numpy(dataset.class_counts)).to(device)
@@ -168,6 +175,7 @@ def _train_epoch(
 
     first, started = progress.iteration, time.monotonic()
     steps: list[_Step] = []
+    epoch_right = epoch_people = 0.0
     meter.reset()
     meter.iter_tic()
     for progress.iteration, batch in enumerate(loader, start=first):
@@ -197,11 +205,12 @@ def _train_epoch(
         if state.memory:
             remember(state.memory, extra["metadata"], extra["boxes"][:, 0].long(), pooled, device, loss)
 
-        steps.append(_Step(progress.iteration, index, loss.detach(), rate))
+        steps.append(_Step(progress.iteration, index, _count_right(logits, labels), loss.detach(), rate))
         meter.iter_toc()
         done = progress.iteration + 1
         if done % cfg.LOG_PERIOD == 0 or done == epoch_iters:
-            _read_losses(steps, meter, progress, loader.dataset, device)
+            right, people = _read_losses(steps, meter, progress, loader.dataset, device)
+            epoch_right, epoch_people = epoch_right + right, epoch_people + people
             meter.log_iter_stats(progress.epoch, progress.iteration)
             per_iter = (time.monotonic() - started) / (done - first)
             remaining = (cfg.SOLVER.MAX_EPOCH - progress.epoch) * epoch_iters - done
@@ -211,7 +220,8 @@ def _train_epoch(
                 per_iter, datetime.timedelta(seconds=round(per_iter * remaining)),
             )  # fmt: skip
             if board:
-                board.add_training(progress.epoch * epoch_iters + done, meter.loss.get_win_median(), rate)
+                iteration = progress.epoch * epoch_iters + done
+                board.add_training(iteration, meter.loss.get_win_median(), rate, right / max(people, 1))
         signal_name = stop.is_due()
         if signal_name:
             _read_losses(steps, meter, progress, loader.dataset, device)
@@ -222,6 +232,14 @@ def _train_epoch(
                 f"goes on from {path}."
             )
         meter.iter_tic()
+    stats = {"_type": "train_epoch", "cur_epoch": str(progress.epoch + 1), "mode": "train"}
+    pyslowfast.log_json_stats({**stats, "top1": epoch_right / max(epoch_people, 1)}, cfg.OUTPUT_DIR)
+
+
+def _count_right(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """(2,) how many people's highest class is among their actions, and how many people there are."""
+    right = labels.gather(1, logits.argmax(1, keepdim=True)).sum()
+    return torch.stack([right, right.new_full((), len(labels))])
 
 
 def _seed_step(cfg, step: int) -> None:
@@ -241,10 +259,11 @@ def _others(state: TrainingState, extra: dict) -> dict:
 
 def _read_losses(
     steps: list[_Step], meter: pyslowfast.AVAMeter, progress: Progress, dataset: Thermal, device: torch.device
-) -> None:
-    """Takes the losses of all processes since the last call into the meter; here the loop waits for the device."""
+) -> tuple[float, float]:
+    """Takes the losses of all processes since the last call into the meter, and adds up the people whose highest class was
+    right and all people; here the loop waits for the device."""
     if not steps:
-        return
+        return 0.0, 0.0
     losses = torch.stack(gather_rows(torch.stack([step.loss for step in steps]), device), 1).tolist()
     indices = torch.stack(gather_rows(torch.stack([step.index for step in steps]), device), 1).tolist()
     for step, step_losses, step_indices in zip(steps, losses, indices):
@@ -257,7 +276,9 @@ def _read_losses(
                     "TRAIN.MIXED_PRECISION False; the last checkpoint is kept, and the same command resumes from it."
                 )
         meter.update_stats(None, None, None, statistics.fmean(step_losses), step.rate)
+    right, people = torch.stack(gather_rows(torch.stack([step.right for step in steps]), device)).sum((0, 1)).tolist()
     steps.clear()
+    return right, people
 
 
 def _validate(

@@ -1,12 +1,13 @@
-"""Average precision of each class by PySlowFast's AVA evaluation, and how sure the mean is.
+"""Average precision of each class by PySlowFast's AVA evaluation.
 
-Letters: K keyframes, C classes, D detections of a class, B bootstrap samples.
+Letters: K keyframes, C classes, D detections of a class.
 """
 
 import contextlib
 import io
 import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -16,8 +17,13 @@ import torch
 
 from slowfast_thermal.pyslowfast import AVAMeter, ava_evaluation, per_image_evaluation
 
-# Boxes of one person overlap at least this much (intersection over union), as in AVA.
+# AvaBoxes of one person overlap at least this much (intersection over union), as in AVA.
 IOU = 0.5
+
+
+AvaBoxes = tuple[dict, dict, dict]
+"""As PySlowFast's AVA evaluation takes them: boxes (y1, x1, y2, x2 divided by the image size), class ids from 1 and scores,
+each a list by "recording,timestamp"."""
 
 
 class Ranking(NamedTuple):
@@ -41,16 +47,15 @@ class Evaluation:
         class_ap: AP by class name, None for a class without boxes.
         num_boxes: annotated boxes by class name.
         num_keyframes: annotated or predicted keyframes.
-        groundtruth, detections: boxes (y1, x1, y2, x2 divided by the image size), class ids from 1 and
-            scores, each by "recording,timestamp".
+        groundtruth, detections: what is annotated and what is predicted.
     """
 
     mean_ap: float
     class_ap: dict[str, float | None]
     num_boxes: dict[str, int]
     num_keyframes: int
-    groundtruth: tuple[dict, dict, dict]
-    detections: tuple[dict, dict, dict]
+    groundtruth: AvaBoxes
+    detections: AvaBoxes
 
     @property
     def json_map(self) -> float | None:
@@ -93,72 +98,33 @@ class DetectionMeter(AVAMeter):
         detections = ava_evaluation.get_ava_eval_data(
             predictions, boxes, metadata.tolist(), self.class_whitelist, video_idx_to_name=self.video_idx_to_name
         )
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():  # it prints its whole result
-            warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)  # as it finds without any box
-            found = ava_evaluation.run_evaluation(
-                self.categories, self.full_groundtruth, detections, self.excluded_keys
-            )
-        self.full_map = float(found["PascalBoxes_Precision/mAP@0.5IOU"])
-        class_ap = {}
-        num_boxes = {}
-        labels = np.concatenate([*self.full_groundtruth[1].values(), []])
-        for category in self.categories:
-            name = category["name"]
-            num_boxes[name] = int((labels == category["id"]).sum())
-            ap = found[f"PascalBoxes_PerformanceByCategory/AP@0.5IOU/{name}"]
-            class_ap[name] = float(ap) if num_boxes[name] else None
-        self.evaluation = Evaluation(
-            mean_ap=self.full_map,
-            class_ap=class_ap,
-            num_boxes=num_boxes,
-            num_keyframes=len({*self.full_groundtruth[0], *detections[0]}),
-            groundtruth=self.full_groundtruth,
-            detections=detections,
-        )
+        classes = [category["name"] for category in self.categories]
+        self.evaluation = evaluate_detections(classes, self.full_groundtruth, detections)
+        self.full_map = self.evaluation.mean_ap
 
 
-def bootstrap_interval(evaluation: Evaluation, num_samples: int) -> tuple[float, float]:
-    """95 % percentile interval of the mAP when the K keyframes are drawn anew, with replacement.
-
-    The boxes are matched once, by PySlowFast's evaluation, keyframe by keyframe; a sample without
-    boxes of a class leaves that class out of its mean.
+def evaluate_detections(classes: Sequence[str], groundtruth: AvaBoxes, detections: AvaBoxes) -> Evaluation:
+    """PySlowFast's AVA evaluation of detections.
 
     Args:
-        evaluation: of the K keyframes.
-        num_samples: B.
-
-    Returns:
-        Low and high end; (NaN, NaN) without boxes.
+        classes: names of the C classes, in the order of their ids from 1.
+        groundtruth, detections: as in `Evaluation`.
     """
-    num_keyframes, num_classes = len(evaluation.keyframes), len(evaluation.class_ap)
-    labels = evaluation.groundtruth[1]
-    num_boxes = np.array(
-        [np.bincount(np.array(labels.get(k, []), int) - 1, minlength=num_classes) for k in evaluation.keyframes]
+    categories = [{"id": number, "name": name} for number, name in enumerate(classes, start=1)]
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():  # it prints its whole result
+        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)  # as it finds without any box
+        found = ava_evaluation.run_evaluation(categories, groundtruth, detections, set())
+    labels = np.concatenate([*groundtruth[1].values(), []])
+    num_boxes = {name: int((labels == number).sum()) for number, name in enumerate(classes, start=1)}
+    class_ap = {name: float(found[f"PascalBoxes_PerformanceByCategory/AP@0.5IOU/{name}"]) for name in classes}
+    return Evaluation(
+        mean_ap=float(found["PascalBoxes_Precision/mAP@0.5IOU"]),
+        class_ap={name: ap if num_boxes[name] else None for name, ap in class_ap.items()},
+        num_boxes=num_boxes,
+        num_keyframes=len({*groundtruth[0], *detections[0]}),
+        groundtruth=groundtruth,
+        detections=detections,
     )
-    rng = np.random.default_rng(0)
-    means = []
-    for _ in range(num_samples):
-        times = np.bincount(rng.integers(num_keyframes, size=num_keyframes), minlength=num_keyframes)
-        means.append(_resampled_map(evaluation.rankings, num_boxes, times))
-    means = np.array(means)
-    means = means[~np.isnan(means)]
-    return tuple(np.percentile(means, [2.5, 97.5]).tolist()) if len(means) else (float("nan"), float("nan"))
-
-
-def _resampled_map(rankings: list[Ranking], num_boxes: np.ndarray, times: np.ndarray) -> float:
-    """mAP of a sample that holds keyframe k `times[k]` times, where class c has `num_boxes[k, c]` boxes."""
-    aps = []
-    for c, ranking in enumerate(rankings):
-        total = int(times @ num_boxes[:, c])
-        if total:
-            aps.append(_average_precision(np.repeat(ranking.correct, times[ranking.keyframe]), total))
-    return float(np.mean(aps)) if aps else float("nan")
-
-
-def _average_precision(correct: np.ndarray, num_boxes: int) -> float:
-    """AP as the AVA evaluation defines it, from the correctness of detections by falling score. That evaluation's
-    own function loops in Python over every detection, too slow for a thousand samples."""
-    return float(best_precision(correct)[correct].sum() / num_boxes)
 
 
 def best_precision(correct: np.ndarray) -> np.ndarray:
@@ -175,7 +141,7 @@ def best_precision(correct: np.ndarray) -> np.ndarray:
 def _match(evaluation: Evaluation, keyframe: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Scores and correctness of a keyframe's detections, by class."""
 
-    def arrays(found: tuple[dict, dict, dict]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def arrays(found: AvaBoxes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         boxes, labels, scores = (part.get(keyframe, []) for part in found)
         return np.array(boxes, float).reshape(-1, 4), np.array(labels, int) - 1, np.array(scores, float)
 

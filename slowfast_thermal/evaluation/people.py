@@ -11,11 +11,7 @@ import torch
 from torchvision.ops import box_iou
 
 from slowfast_thermal.datasets.annotations import Keyframe
-from slowfast_thermal.evaluation.metrics import IOU
-
-Detections = tuple[dict, dict, dict]
-"""Boxes (y1, x1, y2, x2 divided by the image size), class ids from 1 and scores, each by "recording,timestamp", as in
-`Evaluation.detections`."""
+from slowfast_thermal.evaluation.metrics import IOU, AvaBoxes, Evaluation
 
 
 @dataclass(frozen=True)
@@ -49,13 +45,40 @@ def keyframe_key(keyframe: Keyframe) -> str:
     return f"{keyframe.recording},{keyframe.timestamp:04d}"
 
 
-def match_people(keyframe: Keyframe, detections: Detections) -> list[Person]:
+def match_people(keyframe: Keyframe, detections: AvaBoxes) -> list[Person]:
     """The people of a keyframe, first the annotated ones, then predicted ones that match none of them.
 
-    Boxes are matched one to one, the largest overlap first, from an intersection over union of 0.5 on.
+    AvaBoxes are matched one to one, the largest overlap first, from an intersection over union of 0.5 on.
     """
-    boxes, scores = _predictions(keyframe, detections)
-    overlap = box_iou(torch.from_numpy(keyframe.boxes).double(), torch.from_numpy(boxes)).numpy()
+    predicted = rows_of_people(detections, keyframe_key(keyframe), keyframe.labels.shape[1])
+    return _match(keyframe.boxes, keyframe.labels, *predicted)
+
+
+def count_right(evaluation: Evaluation) -> np.ndarray:
+    """(K, 2) of each of `Evaluation.keyframes` the annotated people whose highest class is among their actions, and all
+    annotated people; those of whom there is no prediction are not right."""
+    counts = []
+    for key in evaluation.keyframes:
+        annotated, predicted = (
+            rows_of_people(part, key, len(evaluation.class_ap))
+            for part in (evaluation.groundtruth, evaluation.detections)
+        )
+        people = [person for person in _match(*annotated, *predicted) if person.actions]
+        counts.append((sum(person.scores is not None and not person.is_wrong for person in people), len(people)))
+    return np.array(counts, int).reshape(-1, 2)
+
+
+def rows_of_people(found: AvaBoxes, key: str, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """(P, 4) boxes x1, y1, x2, y2 and (P, C) scores of the people of a keyframe; entries of the same box are one person's."""
+    scores = {}
+    for box, label, score in zip(*(part.get(key, []) for part in found)):
+        scores.setdefault(tuple(box), np.zeros(num_classes))[label - 1] = score
+    boxes = np.array(list(scores), float).reshape(-1, 4)[:, [1, 0, 3, 2]]
+    return boxes, np.array(list(scores.values())).reshape(len(boxes), num_classes)
+
+
+def _match(true_boxes: np.ndarray, labels: np.ndarray, boxes: np.ndarray, scores: np.ndarray) -> list[Person]:
+    overlap = box_iou(torch.from_numpy(true_boxes).double(), torch.from_numpy(boxes)).numpy()
     matches = {}
     for place in np.argsort(-overlap, axis=None, kind="stable"):
         annotated, predicted = np.unravel_index(place, overlap.shape)
@@ -65,7 +88,7 @@ def match_people(keyframe: Keyframe, detections: Detections) -> list[Person]:
             matches[annotated] = predicted
 
     people = []
-    for annotated, (box, label) in enumerate(zip(keyframe.boxes, keyframe.labels)):
+    for annotated, (box, label) in enumerate(zip(true_boxes, labels)):
         predicted = matches.get(annotated)
         found = () if predicted is None else (boxes[predicted], scores[predicted])
         people.append(Person(label.nonzero()[0].tolist(), box, *found))
@@ -73,7 +96,7 @@ def match_people(keyframe: Keyframe, detections: Detections) -> list[Person]:
     return people + [Person([], None, boxes[predicted], scores[predicted]) for predicted in others]
 
 
-def find_mistakes(keyframes: Iterable[Keyframe], detections: Detections) -> list[tuple[Keyframe, list[Person]]]:
+def find_mistakes(keyframes: Iterable[Keyframe], detections: AvaBoxes) -> list[tuple[Keyframe, list[Person]]]:
     """The keyframes in which someone's highest class is wrong, each with all its people; the highest such score first."""
     found = []
     for keyframe in keyframes:
@@ -83,12 +106,3 @@ def find_mistakes(keyframes: Iterable[Keyframe], detections: Detections) -> list
             found.append((max(wrong), keyframe, people))
     found.sort(key=lambda mistake: -mistake[0])
     return [(keyframe, people) for _, keyframe, people in found]
-
-
-def _predictions(keyframe: Keyframe, detections: Detections) -> tuple[np.ndarray, np.ndarray]:
-    """(P, 4) boxes x1, y1, x2, y2 and (P, C) scores; rows of the same box are one person's scores."""
-    scores = {}
-    for box, label, score in zip(*(part.get(keyframe_key(keyframe), []) for part in detections)):
-        scores.setdefault(tuple(box), np.zeros(keyframe.labels.shape[1]))[label - 1] = score
-    boxes = np.array(list(scores), float).reshape(-1, 4)[:, [1, 0, 3, 2]]
-    return boxes, np.array(list(scores.values())).reshape(len(boxes), keyframe.labels.shape[1])

@@ -18,9 +18,12 @@ from slowfast_thermal import pyslowfast
 from slowfast_thermal.config_values import leaves
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.evaluation import confusion, curves, figures
+from slowfast_thermal.evaluation.baselines import Assessment
+from slowfast_thermal.evaluation.bootstrap import MIN_BOXES
 from slowfast_thermal.evaluation.metrics import Evaluation
 from slowfast_thermal.evaluation.people import find_mistakes, match_people
 from slowfast_thermal.evaluation.pictures import describe, draw_clip
+from slowfast_thermal.evaluation.results import score_rows
 from slowfast_thermal.files import replacing
 
 # Keyframes with mistakes that are shown.
@@ -36,18 +39,16 @@ class _Picture(NamedTuple):
     caption: str
 
 
-def write_report(
-    evaluation: Evaluation, interval: tuple[float, float], dataset: Thermal, checkpoint: Path, cfg
-) -> None:
+def write_report(assessment: Assessment, dataset: Thermal, checkpoint: Path, cfg) -> None:
     """Writes `report.html`, which needs no other file, and its pictures in a folder `report`, into OUTPUT_DIR.
 
     Args:
-        evaluation: what the test found.
-        interval: 95 % interval of the mAP.
+        assessment: what the test found.
         dataset: the keyframes that were tested.
         checkpoint: that was tested.
         cfg: of the run.
     """
+    evaluation = assessment.scores.evaluation
     output_dir = Path(cfg.OUTPUT_DIR)
     folder = output_dir / "report"
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +65,11 @@ def write_report(
     )
     page = environment.get_template("report.html").render(
         evaluation=evaluation,
-        interval=interval,
+        interval=assessment.intervals["mAP"],
+        score_rows=score_rows(assessment),
+        groups=assessment.scores.groups,
+        min_boxes=MIN_BOXES,
+        remarks=assessment.remarks,
         checkpoint=checkpoint,
         time=datetime.datetime.now().astimezone().isoformat(" ", "seconds"),
         precision_recall=_save_figure(curves.plot_precision_recall(evaluation), folder / "precision_recall.png"),
@@ -77,6 +82,7 @@ def write_report(
         configuration=cfg.dump(),
         is_number=math.isfinite,
         bar_color=figures.LINE,
+        remark_color=figures.WRONG,
     )
     with replacing(output_dir / "report.html") as temporary:
         Path(temporary).write_text(page, encoding="utf-8")

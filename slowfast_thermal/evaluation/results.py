@@ -1,7 +1,6 @@
 """The results of a test: a table for the console, and files for other programs."""
 
 import csv
-import math
 from pathlib import Path
 
 import simplejson
@@ -10,8 +9,10 @@ from tabulate import tabulate
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.records import read_csv
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.evaluation.metrics import Evaluation
-from slowfast_thermal.evaluation.people import Detections, keyframe_key
+from slowfast_thermal.evaluation.baselines import BASELINES, Assessment
+from slowfast_thermal.evaluation.metrics import AvaBoxes, Evaluation
+from slowfast_thermal.evaluation.people import keyframe_key
+from slowfast_thermal.evaluation.scores import Scores
 from slowfast_thermal.files import replacing
 from slowfast_thermal.user_input import is_file, shortened
 
@@ -35,59 +36,110 @@ def result_sentence(evaluation: Evaluation, interval: tuple[float, float]) -> st
     return f"mAP {evaluation.mean_ap:.3f} (95 % interval {interval[0]:.3f} to {interval[1]:.3f})"
 
 
-def write_results(evaluation: Evaluation, interval: tuple[float, float], output_dir: Path) -> None:
-    """Writes `test_metrics.json`, and `predictions.csv` in AVA's format.
+def summary(assessment: Assessment) -> str:
+    """The scores with their intervals, those of the baselines beside them, and the remarks, for the console."""
+    lines = [result_sentence(assessment.scores.evaluation, assessment.intervals["mAP"]), ""]
+    lines.append(tabulate(score_rows(assessment), headers="keys", floatfmt=".3f", missingval="-"))
+    return "\n".join([*lines, "", *assessment.remarks])
+
+
+def score_rows(assessment: Assessment) -> list[dict[str, object]]:
+    """What was tested and each baseline with its measures, and those of the groups of classes."""
+    rows = []
+    for name, scores in {"this run": assessment.scores, **assessment.baselines}.items():
+        groups = {f"{key} of groups": value for key, value in scores.group_measures.items()}
+        rows.append({"": BASELINES.get(name, name), **scores.measures, **groups})
+    return [{key: None if value != value else value for key, value in row.items()} for row in rows]
+
+
+def write_results(assessment: Assessment, output_dir: Path) -> None:
+    """Writes `test_metrics.json`, and in AVA's format `predictions.csv` and a file of each baseline, NAME.csv.
 
     Args:
-        evaluation: what the test found.
-        interval: 95 % interval of the mAP.
+        assessment: what the test found.
         output_dir: where the files go.
     """
+    evaluation = assessment.scores.evaluation
     found = {
-        "mAP": evaluation.json_map,
-        "mAP_interval_95": [None if math.isnan(end) else end for end in interval],
+        **_measures(assessment.scores),
+        "mAP_interval_95": assessment.intervals["mAP"],
         "per_class_ap": evaluation.class_ap,
         "num_boxes": evaluation.num_boxes,
         "num_keyframes": evaluation.num_keyframes,
+        "overlap": assessment.overlap or None,
+        "baselines": {
+            name: {
+                **_measures(scores),
+                "per_class_ap": scores.evaluation.class_ap,
+                "mAP_difference": assessment.differences[name]["mAP"][0],
+                "mAP_difference_interval_95": assessment.differences[name]["mAP"][1:],
+            }
+            for name, scores in assessment.baselines.items()
+        },
+        "remarks": assessment.remarks,
     }
+    for name in BASELINES:
+        (output_dir / f"{name}.csv").unlink(missing_ok=True)
+    predictions = {"predictions": assessment.scores, **assessment.baselines}
+    for name, scores in predictions.items():
+        _write_predictions(scores.evaluation.detections, output_dir / f"{name}.csv")
+    # The last file: where it is, the test is finished.
     with replacing(output_dir / "test_metrics.json") as temporary:
-        Path(temporary).write_text(simplejson.dumps(found, indent=2) + "\n", encoding="utf-8")
+        text = simplejson.dumps(found, indent=2, ignore_nan=True)
+        Path(temporary).write_text(text + "\n", encoding="utf-8")
 
-    boxes, labels, scores = evaluation.detections
-    path = output_dir / "predictions.csv"
+
+def _measures(scores: Scores) -> dict[str, object]:
+    found: dict[str, object] = dict(scores.measures)
+    if scores.groups:
+        found["groups"] = {
+            **scores.group_measures,
+            "per_group_ap": scores.groups.class_ap,
+            "num_boxes": scores.groups.num_boxes,
+        }
+    return found
+
+
+def _write_predictions(detections: AvaBoxes, path: Path) -> None:
+    boxes, labels, scores = detections
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         for key in boxes:
             for (y1, x1, y2, x2), label, score in zip(boxes[key], labels[key], scores[key]):
                 numbers = [f"{value:.6f}" for value in (x1, y1, x2, y2)]
-                writer.writerow([*key.rsplit(",", 1), *numbers, label, f"{score:.8f}"])
+                # Nine digits tell any two float32 scores apart.
+                writer.writerow([*key.rsplit(",", 1), *numbers, label, f"{score:.9g}"])
 
 
-def read_predictions(path: Path, dataset: Thermal) -> Detections:
+def read_predictions(path: Path, dataset: Thermal) -> AvaBoxes:
     """Reads a `predictions.csv` as `write_results` writes it; other data sets' keyframes are ignored.
 
     Raises:
         InputError: there is no such file, a line does not fit, or no keyframe is of `dataset`.
     """
+    return read_boxes(path, {keyframe_key(keyframe) for keyframe in dataset.keyframes}, len(dataset.classes))
+
+
+def read_boxes(path: Path, wanted: set[str] | None, num_classes: int) -> AvaBoxes:
+    """The same for the keyframes given as "recording,timestamp", or for all."""
     if not is_file(path):
         raise InputError(f"Predictions '{path}' do not exist: test first, and give the predictions.csv of OUTPUT_DIR.")
-    wanted = {keyframe_key(keyframe) for keyframe in dataset.keyframes}
     boxes, labels, scores = {}, {}, {}
     for where, row in read_csv(path):
         try:
             recording, timestamp, *box, label, score = row
             x1, y1, x2, y2 = map(float, box)
             label, score = int(label), float(score)
-            fits = 0 <= x1 <= x2 <= 1 and 0 <= y1 <= y2 <= 1 and 1 <= label <= len(dataset.classes) and 0 <= score <= 1
+            fits = 0 <= x1 <= x2 <= 1 and 0 <= y1 <= y2 <= 1 and 1 <= label <= num_classes and 0 <= score <= 1
         except ValueError:
             fits = False
         if not fits:
             raise InputError(
                 f"{where}: {shortened(','.join(row))} is not 'recording,timestamp,x1,y1,x2,y2,label,score' with a box "
-                f"inside the image and a label from 1 to {len(dataset.classes)}: give the predictions of this data set."
+                f"inside the image and a label from 1 to {num_classes}: give the predictions of this data set."
             )
         key = f"{recording},{timestamp}"
-        if key in wanted:
+        if wanted is None or key in wanted:
             boxes.setdefault(key, []).append([y1, x1, y2, x2])
             labels.setdefault(key, []).append(label)
             scores.setdefault(key, []).append(score)

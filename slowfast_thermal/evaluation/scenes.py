@@ -14,7 +14,8 @@ from PIL import Image
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.annotations import Keyframe
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.evaluation.people import Detections, Person, find_mistakes, match_people
+from slowfast_thermal.evaluation.metrics import AvaBoxes
+from slowfast_thermal.evaluation.people import Person, find_mistakes, match_people
 from slowfast_thermal.evaluation.pictures import color_limits, draw_frame, draw_keyframe
 from slowfast_thermal.evaluation.video import write_pictures
 
@@ -44,7 +45,7 @@ class Scene:
     keyframes: list[tuple[Keyframe, list[Person]]]
 
 
-def keyframe_scenes(dataset: Thermal, image_id: str, detections: Detections, num_frames: int) -> list[Scene]:
+def keyframe_scenes(dataset: Thermal, image_id: str, detections: AvaBoxes, num_frames: int) -> list[Scene]:
     """A keyframe and the `num_frames` frames around it.
 
     Raises:
@@ -58,7 +59,7 @@ def keyframe_scenes(dataset: Thermal, image_id: str, detections: Detections, num
     return [_clip(dataset, keyframe, match_people(keyframe, detections), num_frames)]
 
 
-def mistake_scenes(dataset: Thermal, number: int, detections: Detections, num_frames: int) -> list[Scene]:
+def mistake_scenes(dataset: Thermal, number: int, detections: AvaBoxes, num_frames: int) -> list[Scene]:
     """The keyframes with the most confident mistakes, at most `number`, as `keyframe_scenes` gives them.
 
     Raises:
@@ -72,7 +73,7 @@ def mistake_scenes(dataset: Thermal, number: int, detections: Detections, num_fr
     return [_clip(dataset, keyframe, people, num_frames) for keyframe, people in mistakes]
 
 
-def recording_scenes(dataset: Thermal, name: str, detections: Detections) -> list[Scene]:
+def recording_scenes(dataset: Thermal, name: str, detections: AvaBoxes) -> list[Scene]:
     """A whole recording.
 
     Raises:

@@ -44,7 +44,7 @@ from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.damage import find_damage
 from slowfast_thermal.preparation.damage_checks import check_damage
 from slowfast_thermal.preparation.findings import Finding, Findings
-from slowfast_thermal.preparation.overlap import KeyframeDistance, measure_overlap
+from slowfast_thermal.preparation.overlap import KeyframeDistance, measure_overlap, overlap_warning
 from slowfast_thermal.preparation.recording_checks import (
     check_keyframe_times,
     check_sizes,
@@ -203,15 +203,9 @@ def refuse_problems(
 
 
 def _check_overlap(findings: Findings, distances: list[KeyframeDistance]) -> None:
-    sharing = sum(distance.shares_frames for distance in distances)
-    num_inside = sum(distance.milliseconds == 0 for distance in distances)
     nearest = min((d.milliseconds for d in distances if d.milliseconds is not None), default=None)
-    if sharing:
-        findings.warning(
-            "overlap",
-            f"{sharing} of {len(distances)} validation clips share frames with training clips ({num_inside} keyframes lie "
-            "inside one); scores on this split are optimistic: split by session.",
-        )
+    if warning := overlap_warning(distances):
+        findings.warning("overlap", warning)
     elif distances:
         away = "no session is in both" if nearest is None else f"the nearest is {nearest / 1000:.1f} s away"
         message = f"none of {len(distances)} validation clips shares a frame with a training clip; {away}."
@@ -286,7 +280,7 @@ def validate(
     check_keyframe_times(findings, inside(keyframes, recordings), recordings)
     distances = measure_overlap(
         *(inside((k for k in part.keyframes if len(k.boxes)), recordings) for part in splits.values()),
-        recordings,
+        {name: recording.timestamps for name, recording in recordings.items()},
         session_pattern,
     )
     _check_overlap(findings, distances)

@@ -19,7 +19,7 @@ _FOLLOWED = tuple(seconds for seconds in _COMPARED if abs(seconds) <= 2)
 _SPANS = (-8, -4, -2, -1, 0, 1, 2, 4, 8)
 # A pixel this much above the background is warm, degrees Celsius.
 _WARM = 1.5
-# The warm spot may reach beyond the box by this share of the image's height.
+# The warm spot may reach beyond the box by this share of the image's height, and by a pixel at least.
 _MARGIN = 0.05
 # Of a recording's excess over the median this percentile counts as what the room looks like without people.
 _EMPTY_PERCENTILE = 20
@@ -95,7 +95,7 @@ def _features(clip: np.ndarray, box: np.ndarray, empty: np.ndarray) -> np.ndarra
     height, width = empty.shape
     x1, y1, x2, y2 = (box * np.array([width, height, width, height])).tolist()
     box_width, box_height, center_x, center_y = x2 - x1, y2 - y1, (x1 + x2) / 2, (y1 + y2) / 2
-    margin = _MARGIN * height
+    margin = max(_MARGIN * height, 1)
     left, top = max(int(x1 - margin), 0), max(int(y1 - margin), 0)
     crop = slice(top, int(np.ceil(y2 + margin))), slice(left, int(np.ceil(x2 + margin)))
     y, x = np.mgrid[crop[0].start : min(crop[0].stop, height), crop[1].start : min(crop[1].stop, width)]

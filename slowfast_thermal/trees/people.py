@@ -70,13 +70,13 @@ def read_people(dataset: Thermal) -> People:
     reader = FeatureReader(dataset)
     samples = [dataset.sample(index) for index in range(len(dataset))]
     features = [reader.read(keyframe.recording, keyframe.timestamp, boxes) for keyframe, boxes, _ in samples]
-    boxes = np.concatenate([boxes for _, boxes, _ in samples])
+    boxes = np.concatenate([np.zeros((0, 4), np.float32), *(boxes for _, boxes, _ in samples)])
     return People(
         keyframes=[keyframe for keyframe, boxes, _ in samples for _ in boxes],
         boxes=boxes,
-        labels=np.concatenate([labels for _, _, labels in samples]),
+        labels=np.concatenate([np.zeros((0, len(dataset.classes)), np.float32), *(labels for _, _, labels in samples)]),
         box_features=box_features(boxes),
-        features=np.concatenate(features),
+        features=np.concatenate([np.zeros((0, len(FEATURES)), np.float32), *features]),
     )
 
 

@@ -4,7 +4,10 @@ import torch
 
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.evaluation.ava_files import export_ava_files
-from slowfast_thermal.evaluation.metrics import DetectionMeter
+from slowfast_thermal.evaluation.metrics import DetectionMeter, evaluate_detections
+from slowfast_thermal.evaluation.scores import to_ava_boxes
+
+CLASSES = ["standing", "lying", "walking"]
 
 
 @pytest.fixture
@@ -32,3 +35,14 @@ def random_evaluation(synthetic_data, small_config, evaluate_scores):
     num_people = sum(len(dataset[index][1]) for index in range(len(dataset)))
     scores = np.random.default_rng(0).random((num_people, len(dataset.classes))).round(1)
     return dataset, evaluate_scores(dataset, scores, cfg), cfg
+
+
+def evaluate_rows(keyframes, labels, scores):
+    """An evaluation of one person a keyframe, with (C,) labels and scores, at "recording,timestamp" in milliseconds."""
+    box = np.array([[0.1, 0.1, 0.4, 0.9]])
+    labels = np.where(np.asarray(labels, float) > 0, 1.0, np.nan)
+    groundtruth, detections = (
+        to_ava_boxes((key, box, row[None]) for key, row in zip(keyframes, np.asarray(rows, float)))
+        for rows in (labels, scores)
+    )
+    return evaluate_detections(CLASSES, groundtruth, detections)

@@ -1,14 +1,11 @@
-import csv
-import json
-
 import numpy as np
 import pytest
 import torch
 
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.evaluation.ava_files import export_ava_files
-from slowfast_thermal.evaluation.metrics import DetectionMeter, bootstrap_interval
-from slowfast_thermal.evaluation.results import results_table, write_results
+from slowfast_thermal.evaluation.metrics import DetectionMeter
+from slowfast_thermal.evaluation.results import results_table
 
 CLASSES = ["standing", "lying", "walking"]
 
@@ -121,43 +118,6 @@ def test_random_scores_agree_with_the_definition(evaluate):
     for c in (0, 1):
         ranking = [label == c for _, label, scores in sorted(people, key=lambda person: -person[2][c])]
         assert result.class_ap[CLASSES[c]] == pytest.approx(average_precision(ranking, sum(ranking)))
-
-
-def test_the_bootstrap_interval_is_that_of_resampled_evaluations(evaluate):
-    rng = np.random.default_rng(1)
-    labels = rng.integers(2, size=40)
-    keyframes = [[(LEFT, int(label), (np.eye(3)[label] * 0.3 + rng.random(3)).tolist())] for label in labels]
-    result = evaluate(keyframes)
-    low, high = bootstrap_interval(result, 400)
-    assert low < result.mean_ap < high
-    means = []
-    for _ in range(400):
-        drawn = [keyframes[i][0] for i in rng.integers(40, size=40)]
-        aps = []
-        for c in (0, 1):
-            ranking = [label == c for _, label, scores in sorted(drawn, key=lambda person: -person[2][c])]
-            aps.append(average_precision(ranking, sum(ranking)))
-        means.append(np.mean(aps))
-    np.testing.assert_allclose((low, high), np.percentile(means, [2.5, 97.5]), atol=0.03)
-
-
-def test_a_bootstrap_of_certain_predictions_has_no_width(evaluate):
-    keyframes = [[(LEFT, i % 2, np.eye(3)[i % 2].tolist())] for i in range(10)]
-    assert bootstrap_interval(evaluate(keyframes), 50) == (1.0, 1.0)
-
-
-def test_the_files_hold_what_was_evaluated(evaluate, tmp_path):
-    result = evaluate([[(LEFT, 0, [0.9, 0.1, 0.0]), (RIGHT, 1, [0.2, 0.8, 0.0])]])
-    write_results(result, (0.5, 1.0), tmp_path)
-    metrics = json.loads((tmp_path / "test_metrics.json").read_text())
-    assert metrics["mAP"] == result.mean_ap == 1.0
-    assert metrics["mAP_interval_95"] == [0.5, 1.0]
-    assert metrics["per_class_ap"] == {"standing": 1.0, "lying": 1.0, "walking": None}
-    assert metrics["num_boxes"] == {"standing": 1, "lying": 1, "walking": 0}
-    rows = list(csv.reader((tmp_path / "predictions.csv").open()))
-    assert len(rows) == 6
-    assert rows[0][:7] == ["A", "1000", "0.100000", "0.100000", "0.400000", "0.900000", "1"]
-    assert [float(row[7]) for row in rows] == pytest.approx([0.9, 0.1, 0.0, 0.2, 0.8, 0.0])
 
 
 def test_the_table_names_every_class(evaluate):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.evaluation.baselines import compare_with
 from slowfast_thermal.evaluation.report import write_report
 from slowfast_thermal.evaluation.results import read_predictions, write_results
 
@@ -35,14 +36,14 @@ def test_a_name_of_a_class_is_the_same_everywhere(handmade_data, small_config, e
     assert list(evaluation.class_ap) == [name, "lying"]
     Path(cfg.OUTPUT_DIR).mkdir()
     wrong = evaluate_scores(dataset, np.tile([0.25, 0.75], (4, 1)), cfg)
-    write_report(wrong, (0.0, 1.0), dataset, Path("last.pyth"), cfg)
+    write_report(compare_with({}, wrong, cfg), dataset, Path("last.pyth"), cfg)
 
 
 def assert_perfect_scores_are_found(dataset, evaluate_scores, cfg, tmp_path):
     scores = np.concatenate([labels for _, labels, *_ in (dataset[index] for index in range(len(dataset)))])
     evaluation = evaluate_scores(dataset, scores, cfg)
     assert evaluation.mean_ap == 1
-    write_results(evaluation, (1.0, 1.0), tmp_path)
+    write_results(compare_with({}, evaluation, cfg), tmp_path)
     boxes, _, _ = read_predictions(tmp_path / "predictions.csv", dataset)
     assert boxes.keys() == evaluation.groundtruth[0].keys()
     return evaluation

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.evaluation.baselines import assess, compare_with
 from slowfast_thermal.evaluation.report import write_report
 from slowfast_thermal.evaluation.results import write_results
 
@@ -53,8 +54,11 @@ def written(random_evaluation):
     (folder / "json_stats.log").write_text(
         'json_stats: {"_type": "val_epoch", "cur_epoch": "1", "map": 0.5}\n', encoding="utf-8"
     )
-    write_results(evaluation, (0.125, 0.75), folder)
-    write_report(evaluation, (0.125, 0.75), dataset, Path("some<b>.pyth"), cfg)
+    cfg.merge_from_list(["THERMAL.BASELINES", True, "THERMAL.BOOTSTRAP_SAMPLES", 20])
+    cfg.THERMAL.CLASS_GROUPS = [["first", *dataset.classes[:3]], ["second", *dataset.classes[3:]]]
+    assessment = assess(evaluation, dataset, cfg)
+    write_results(assessment, folder)
+    write_report(assessment, dataset, Path("some<b>.pyth"), cfg)
     return folder / "report.html", json.loads((folder / "test_metrics.json").read_text()), cfg
 
 
@@ -62,7 +66,11 @@ def test_its_numbers_are_those_of_the_metrics_file(written):
     path, metrics, _ = written
     report = Report(path)
     aps = [ap for ap in metrics["per_class_ap"].values() if ap is not None]
-    expected = [metrics["mAP"], *metrics["mAP_interval_95"], *aps, metrics["mAP"]]
+    scored = [metrics, *metrics["baselines"].values()]
+    measures = [part[key] for found in scored for part in (found, found["groups"]) for key in ("mAP", "t5", "top1")]
+    numbers = [value for value in measures if value is not None]
+    groups = [ap for ap in metrics["groups"]["per_group_ap"].values() if ap is not None]
+    expected = [metrics["mAP"], *metrics["mAP_interval_95"], *numbers, *groups, *aps, metrics["mAP"]]
     assert [value for value, _ in report.values] == expected
     assert [text for _, text in report.values] == [f"{value:.3f}" for value in expected]
     rows = {row[0]: row for row in report.rows}
@@ -70,6 +78,7 @@ def test_its_numbers_are_those_of_the_metrics_file(written):
         ap = metrics["per_class_ap"][name]
         assert rows[name][1:3] == [str(boxes), "–" if ap is None else f"{ap:.3f}"]
     assert f"{metrics['num_keyframes']} keyframes" in " ".join(report.text.split())
+    assert metrics["remarks"] and all(remark in report.text for remark in metrics["remarks"])
 
 
 def test_it_holds_every_picture_itself_and_loads_nothing(written):
@@ -104,7 +113,7 @@ def test_an_earlier_report_leaves_no_pictures_behind(written, random_evaluation)
     (path.parent / "report" / "mistake_99.png").touch()
     (path.parent / "json_stats.log").unlink()
     dataset, evaluation, _ = random_evaluation
-    write_report(evaluation, (0.0, 1.0), dataset, Path("last.pyth"), cfg)
+    write_report(compare_with({}, evaluation, cfg), dataset, Path("last.pyth"), cfg)
     names = {file.name for file in (path.parent / "report").iterdir()}
     assert "mistake_99.png" not in names and "training.png" not in names
     assert "Training" not in Report(path).text
@@ -115,7 +124,7 @@ def evaluated(handmade_data, small_config, evaluate_scores, num_classes, scores,
     cfg = small_config(handmade_data.write(), *settings)
     dataset = Thermal(cfg, "test")
     evaluation = evaluate_scores(dataset, scores, cfg)
-    write_report(evaluation, (float("nan"), float("nan")), dataset, Path("last.pyth"), cfg)
+    write_report(compare_with({}, evaluation, cfg), dataset, Path("last.pyth"), cfg)
     return Report(Path(cfg.OUTPUT_DIR) / "report.html")
 
 

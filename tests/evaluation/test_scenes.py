@@ -14,6 +14,7 @@ from PIL import Image
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.errors import BAD_INPUT, InputError
 from slowfast_thermal.evaluation import scenes
+from slowfast_thermal.evaluation.baselines import compare_with
 from slowfast_thermal.evaluation.figures import ANNOTATED
 from slowfast_thermal.evaluation.results import read_predictions, write_results
 from slowfast_thermal.evaluation.video import write_pictures
@@ -110,8 +111,8 @@ def test_mistakes_come_with_the_most_confident_first(random_evaluation, tmp_path
 
 
 def test_predictions_are_read_as_they_were_written(random_evaluation, tmp_path):
-    dataset, evaluation, _ = random_evaluation
-    write_results(evaluation, (0.0, 1.0), tmp_path)
+    dataset, evaluation, cfg = random_evaluation
+    write_results(compare_with({}, evaluation, cfg), tmp_path)
     read = read_predictions(tmp_path / "predictions.csv", dataset)
     for ours, theirs in zip(read, evaluation.detections):
         assert ours.keys() == theirs.keys()

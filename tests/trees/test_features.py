@@ -102,6 +102,12 @@ def test_short_recordings_and_tiny_or_whole_boxes_give_numbers(num_frames, box):
     assert np.isfinite(list(found.values())).all()
 
 
+def test_a_sensor_of_few_pixels_gives_numbers():
+    frames = np.random.default_rng(0).normal(18, 1, (20, 8, 8)).astype(np.float32)
+    box = np.array([[0.51, 0.51, 0.52, 0.52]], np.float32)
+    assert np.isfinite(person_features(frames, TIMES[:20], 2000, box, empty_room(frames))).all()
+
+
 def test_nobody_has_no_features():
     assert person_features(room(), TIMES, MOMENT, np.zeros((0, 4)), room(1)[0]).shape == (0, len(FEATURES))
 

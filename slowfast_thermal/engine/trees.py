@@ -1,0 +1,82 @@
+"""Trees on simple features in a run: in place of the network, or averaged with it (MODEL.TREES_WEIGHT).
+
+They are fitted when a run starts, which takes seconds, and kept beside its checkpoints: a test, and a prediction elsewhere,
+need no training data then.
+"""
+
+import logging
+from pathlib import Path
+
+from slowfast_thermal import pyslowfast
+from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.evaluation.baselines import predict_trees
+from slowfast_thermal.evaluation.metrics import AvaBoxes
+from slowfast_thermal.files import replacing
+from slowfast_thermal.trees.features import FEATURES
+from slowfast_thermal.trees.forest import Forest, load_forest
+from slowfast_thermal.trees.people import fit_trees, read_people
+
+logger = logging.getLogger(__name__)
+
+_FILE = "trees.npz"
+
+
+def fit_run_trees(cfg) -> None:
+    """Fits trees to the annotated training people and writes them where a test of this run looks for them."""
+    dataset = Thermal(cfg, "train")
+    people = read_people(dataset)
+    path = run_trees(cfg.OUTPUT_DIR)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        fit_trees(people, dataset.classes, cfg.RNG_SEED).save(file)
+    logger.info("Fitted trees on simple features of %d people: %s.", len(people.boxes), path)
+
+
+def run_trees(output_dir: str) -> Path:
+    """Where a run keeps its trees."""
+    return beside(pyslowfast.checkpoint_path(output_dir, 0))
+
+
+def beside(checkpoint: Path) -> Path:
+    """Where the trees of a network's checkpoint lie."""
+    return checkpoint.with_name(_FILE)
+
+
+def average_with_trees(detections: AvaBoxes | None, path: Path, dataset: Thermal, weight: float) -> AvaBoxes:
+    """The trees' scores of the test people, averaged with the network's.
+
+    Args:
+        detections: the network's, None for the trees alone.
+        path: file of the trees.
+        dataset: the test keyframes.
+        weight: of the trees, from 0 to 1.
+
+    Raises:
+        InputError: there is no such file, or it does not fit the data set.
+    """
+    boxes, labels, scores = predict_trees(_load(path, dataset), dataset)
+    if detections is None:
+        return boxes, labels, scores
+    found = {
+        (key, tuple(box), label): score
+        for key in boxes
+        for box, label, score in zip(boxes[key], labels[key], scores[key])
+    }
+    averaged = {
+        key: [
+            (1 - weight) * score + weight * found[key, tuple(box), label]
+            for box, label, score in zip(*(part[key] for part in detections))
+        ]
+        for key in detections[0]
+    }
+    return detections[0], detections[1], averaged
+
+
+def _load(path: Path, dataset: Thermal) -> Forest:
+    forest = load_forest(path)
+    if forest.classes != dataset.classes:
+        raise InputError(f"{path} holds trees for other classes than the annotations: train them on the same list.")
+    if forest.features != FEATURES:
+        raise InputError(f"{path} holds trees on other features than this version's: train them again.")
+    return forest

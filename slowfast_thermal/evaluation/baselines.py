@@ -1,0 +1,135 @@
+"""What a test's scores are worth: beside trees that are fitted in seconds, and beside what makes them optimistic."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.evaluation.bootstrap import difference, interval
+from slowfast_thermal.evaluation.metrics import AvaBoxes, Evaluation, evaluate_detections
+from slowfast_thermal.evaluation.people import keyframe_key
+from slowfast_thermal.evaluation.scores import Scores, score, to_ava_boxes
+from slowfast_thermal.preparation.overlap import measure_overlap, overlap_warning
+from slowfast_thermal.trees.forest import Forest
+from slowfast_thermal.trees.people import People, fit_box_trees, fit_trees, read_people
+
+BASELINES = {"box_trees": "trees on the box's four numbers", "feature_trees": "trees on simple features"}
+"""The baselines in words, by the names of their files."""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Everything that a test found.
+
+    Attributes:
+        scores: of what was tested.
+        intervals: 95 % interval of each measure.
+        baselines: scores of each of BASELINES; none where they are switched off or there is nothing to fit them to.
+        differences: what was tested less each baseline, by measure, with the interval of the difference.
+        overlap: numbers of test "clips" and of those "sharing" frames with training clips; empty where the training
+            data are not at hand.
+        remarks: sentences that a reader of the scores has to know.
+    """
+
+    scores: Scores
+    intervals: dict[str, tuple[float, float]]
+    baselines: dict[str, Scores] = field(default_factory=dict)
+    differences: dict[str, dict[str, tuple[float, float, float]]] = field(default_factory=dict)
+    overlap: dict[str, int] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+
+def assess(evaluation: Evaluation, dataset: Thermal, cfg) -> Assessment:
+    """Puts an evaluation beside the baselines, fitted to the training keyframes and scored on the same boxes.
+
+    Args:
+        evaluation: of what was tested.
+        dataset: the test keyframes.
+        cfg: names the training data; THERMAL.BASELINES, BOOTSTRAP_SAMPLES, CLASS_GROUPS and SESSION_PATTERN apply.
+    """
+    node = cfg.THERMAL
+    pattern = node.SESSION_PATTERN
+    if cfg.TRAIN.DATASET == "thermal_simulated" and node.SIMULATION.SHARE == 1:
+        remark = "The training takes simulated clips alone, so there are no baselines fitted to the same keyframes."
+        return compare_with({}, evaluation, cfg, remarks=[remark])
+    try:
+        train = Thermal(cfg, "train")
+        if train.classes != dataset.classes:
+            raise InputError(f"{', '.join(node.TRAIN_ANNOTATIONS)} has other classes than the test.")
+    except InputError as error:
+        remark = f"Without the training data there are no baselines, and clips are not compared: {error}"
+        return compare_with({}, evaluation, cfg, remarks=[remark])
+    clip_frames = cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE
+    timestamps = {name: part.timestamps(name) for part in (train, dataset) for name in part.recordings}
+    train_keyframes, test_keyframes = ([part.keyframe(i) for i in range(len(part))] for part in (train, dataset))
+    distances = measure_overlap(
+        train_keyframes, test_keyframes, timestamps, pattern, clip_frames, round(1000 * node.CLIP_SECONDS)
+    )
+    overlap = {"clips": len(distances), "sharing": sum(distance.shares_frames for distance in distances)}
+    remarks = [warning] if (warning := overlap_warning(distances)) else []
+    predictions = predict_baselines(train, dataset, cfg.RNG_SEED) if node.BASELINES else {}
+    if cfg.MODEL.TREES_WEIGHT == 1:  # they are what is tested
+        predictions.pop("feature_trees", None)
+    return compare_with(predictions, evaluation, cfg, overlap, remarks)
+
+
+def predict_baselines(train: Thermal, test: Thermal, seed: int) -> dict[str, AvaBoxes]:
+    """The predictions of each of BASELINES for the people of `test`."""
+    known, asked = read_people(train), read_people(test)
+    return {
+        "box_trees": _boxes(asked, fit_box_trees(known, train.classes, seed).predict(asked.box_features)),
+        "feature_trees": _boxes(asked, fit_trees(known, train.classes, seed).predict(asked.features)),
+    }
+
+
+def predict_trees(forest: Forest, dataset: Thermal) -> AvaBoxes:
+    """The predictions of trees on simple features for the people of a data set."""
+    people = read_people(dataset)
+    return _boxes(people, forest.predict(people.features))
+
+
+def _boxes(people: People, scores: np.ndarray) -> AvaBoxes:
+    keys = map(keyframe_key, people.keyframes)
+    return to_ava_boxes((key, box[None], row[None]) for key, box, row in zip(keys, people.boxes, scores))
+
+
+def compare_with(
+    predictions: dict[str, AvaBoxes],
+    evaluation: Evaluation,
+    cfg,
+    overlap: dict[str, int] | None = None,
+    remarks: Sequence[str] = (),
+) -> Assessment:
+    """The assessment of an evaluation beside the predictions of baselines for the same boxes."""
+    node = cfg.THERMAL
+    sampling = node.BOOTSTRAP_SAMPLES, node.SESSION_PATTERN
+    baselines = {
+        name: score(evaluate_detections(list(evaluation.class_ap), evaluation.groundtruth, found), node.CLASS_GROUPS)
+        for name, found in predictions.items()
+    }
+    differences = {name: difference([evaluation], [scores.evaluation], *sampling) for name, scores in baselines.items()}
+    remark = not_above({name: found["mAP"] for name, found in differences.items()})
+    return Assessment(
+        score(evaluation, node.CLASS_GROUPS),
+        interval(evaluation, *sampling),
+        baselines,
+        differences,
+        overlap or {},
+        [*remarks, *([remark] if remark else [])],
+    )
+
+
+def not_above(differences: dict[str, tuple[float, float, float]]) -> str | None:
+    """One sentence that names the baselines which a result is not above; None if it is above all.
+
+    Args:
+        differences: for each of BASELINES by how much the mAP is above its, and the interval of that.
+    """
+    found = [
+        f"{BASELINES[name]} ({value:+.3f}, 95 % interval {low:+.3f} to {high:+.3f})"
+        for name, (value, low, high) in differences.items()
+        if not low > 0
+    ]
+    return f"The mAP is not above that of {' nor above that of '.join(found)}." if found else None

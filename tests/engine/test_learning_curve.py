@@ -1,0 +1,41 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slowfast_thermal.engine.learning_curve import learning_curve
+from slowfast_thermal.errors import InputError
+
+
+@pytest.fixture
+def cfg(small_config, synthetic_data):
+    return small_config(synthetic_data, "MODEL.TREES_WEIGHT", 1, "THERMAL.BASELINES", True)
+
+
+def test_smaller_subsets_are_part_of_larger_ones_and_tested_on_the_same_keyframes(cfg):
+    table = learning_curve(cfg, [12, 6], 2)
+    folder = Path(cfg.OUTPUT_DIR)
+    for seed in (0, 1):
+        small, large = (
+            {
+                image["id"]
+                for image in json.loads((folder / f"seed_{seed}" / f"keyframes_{n}.json").read_text())["images"]
+            }
+            for n in (6, 12)
+        )
+        assert len(small) == 6 and len(large) == 12 and small < large
+    assert table["keyframes"].tolist() == [6, 6, 12, 12]
+    assert table["what"].unique().tolist() == ["this configuration", "trees on the box's four numbers"]
+    maps = [
+        json.loads((folder / f"seed_{seed}" / "keyframes_12" / "test_metrics.json").read_text())["mAP"]
+        for seed in (0, 1)
+    ]
+    row = table[(table["keyframes"] == 12) & (table["what"] == "this configuration")].iloc[0]
+    assert (row["mAP"], row["mAP std"]) == pytest.approx((np.mean(maps), np.std(maps, ddof=1)))
+    assert (folder / "curve.png").stat().st_size and (folder / "table.md").is_file()
+
+
+def test_more_keyframes_than_there_are_are_refused(cfg):
+    with pytest.raises(InputError, match="Sizes of 5 to 500 keyframes, but there are"):
+        learning_curve(cfg, [5, 500], 1)

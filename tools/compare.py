@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Tells by how much one run is above another on the same test keyframes, and how sure that is.
+
+tools/compare.py RUN_A RUN_B                      OUTPUT_DIR of two tests, or seed_N of two cross-validations
+tools/compare.py RUN_A RUN_A --second feature_trees
+"""
+
+import argparse
+from pathlib import Path
+
+from tabulate import tabulate
+
+from slowfast_thermal.errors import exit_codes
+from slowfast_thermal.evaluation.baselines import BASELINES
+from slowfast_thermal.evaluation.runs import compare
+from slowfast_thermal.preparation.splits import SESSION_PATTERN, check_session_pattern
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("first", "second"):
+        parser.add_argument(f"{name}_run", metavar=f"RUN_{'A' if name == 'first' else 'B'}", type=Path)
+        parser.add_argument(
+            f"--{name}",
+            choices=("predictions", *BASELINES),
+            default="predictions",
+            help=f"whose predictions of the {name} run (default the run's own)",
+        )
+    parser.add_argument("--samples", type=int, default=1000, help="bootstrap samples (default 1000)")
+    parser.add_argument(
+        "--session-pattern",
+        metavar="REGEX",
+        default=SESSION_PATTERN,
+        help=f"as THERMAL.SESSION_PATTERN (default '{SESSION_PATTERN}')",
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    with exit_codes():
+        check_session_pattern(args.session_pattern)
+        runs = (args.first_run, args.first), (args.second_run, args.second)
+        found = compare(*runs, args.samples, args.session_pattern)
+        rows = [(name, *map("{:+.3f}".format, values)) for name, values in found.items()]
+        print(tabulate(rows, headers=["A less B", "difference", "95 % from", "to"], disable_numparse=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Trains and tests on each fold of a data set and evaluates their scores together.
+
+tools/thermal_data.py split DATA FOLDS --by block --folds 5 --guard 6
+tools/cross_validate.py --cfg FILE --folds FOLDS --seeds 3 DATA.PATH_TO_DATA_DIR DATA OUTPUT_DIR output/blocks
+
+The same command goes on where an earlier one was interrupted. OUTPUT_DIR/table.md holds the table.
+"""
+
+import argparse
+import signal
+from pathlib import Path
+
+# A signal waits until all is imported and can answer it.
+signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT))
+import slowfast_thermal  # noqa: E402, F401, registers the data set, the model and the configuration keys
+from slowfast_thermal.config import load_config  # noqa: E402
+from slowfast_thermal.engine.cross_validation import cross_validate  # noqa: E402
+from slowfast_thermal.engine.interruption import watched_signals  # noqa: E402
+from slowfast_thermal.errors import exit_codes  # noqa: E402
+from slowfast_thermal.preparation.folds import read_folds  # noqa: E402
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cfg", required=True, metavar="FILE", help="configuration of all runs")
+    parser.add_argument(
+        "--folds", required=True, type=Path, metavar="FOLDER", help="holds a folder with train.json and val.json a fold"
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="runs of each fold, from RNG_SEED on (default 1)")
+    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="override configuration keys")
+    return parser.parse_args()
+
+
+def main() -> None:
+    with exit_codes():
+        args = parse_args()
+    with exit_codes(), watched_signals():
+        folds = read_folds(args.folds)
+        table = cross_validate(load_config(args.cfg, args.overrides), folds, args.seeds)
+        print(table.to_markdown(index=False, disable_numparse=True))
+
+
+if __name__ == "__main__":
+    main()
