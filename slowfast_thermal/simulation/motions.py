@@ -50,6 +50,7 @@ class Script:
         self.times: list[float] = []
         self.poses: list[Pose] = []
         self.intervals: list[Interval] = []
+        self._arrays: tuple[np.ndarray, np.ndarray] | None = None
         self._enter(begin)
 
     def _enter(self, posture: str) -> None:
@@ -144,9 +145,20 @@ class Script:
         self.to(0.2 + 0.4 * abs(yaw - self.pose.yaw), yaw=yaw, **{**postures.UPRIGHT, "gait": 1.0, **fields})
         self.to(distance / draw(self.rng, self.prior.speed) + 0.2, x=place[0], y=place[1])
 
+    def shift(self, way: np.ndarray) -> None:
+        """Moves all of it by (2,) metres."""
+        self.poses = [pose._replace(x=pose.x + way[0], y=pose.y + way[1]) for pose in self.poses]
+        self._arrays = None
+
+    def _knots(self) -> tuple[np.ndarray, np.ndarray]:
+        """Times and poses as arrays, made anew when there are more."""
+        if self._arrays is None or len(self._arrays[0]) != len(self.times):
+            self._arrays = np.array(self.times), np.array(self.poses)
+        return self._arrays
+
     def poses_at(self, seconds: np.ndarray, sway: float) -> np.ndarray:
         """(N, fields of Pose) at (N,) seconds: smooth from each posture to the next, with the legs' and the hand's swing."""
-        times, knots = np.array(self.times), np.array(self.poses)
+        times, knots = self._knots()
         after = np.clip(np.searchsorted(times, seconds), 1, len(times) - 1)
         part = np.clip((seconds - times[after - 1]) / (times[after] - times[after - 1]), 0, 1)
         smooth = (part * part * (3 - 2 * part))[:, None]

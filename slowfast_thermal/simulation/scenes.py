@@ -44,8 +44,7 @@ class Person:
 
     def move(self, moment: float, there: np.ndarray) -> None:
         """Moves all that the person does so that it happens at (2,) `there` at a moment."""
-        shift = there - self.script.poses_at(np.array([moment]), 0)[0, :2]
-        self.script.poses = [pose._replace(x=pose.x + shift[0], y=pose.y + shift[1]) for pose in self.script.poses]
+        self.script.shift(there - self.script.poses_at(np.array([moment]), 0)[0, :2])
 
     def label_at(self, second: float) -> str:
         """What the person does at a moment, or did last."""
