@@ -4,10 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
-from slowfast_thermal import weights
+from slowfast_thermal import pyslowfast, weights
+from slowfast_thermal.checkpoint.pretrained import load_trained
 from slowfast_thermal.checkpoint.training_state import read_checkpoint
+from slowfast_thermal.config import load_config
+from slowfast_thermal.engine.test import evaluate, prepare_evaluation
 from slowfast_thermal.simulation.labels import CLASSES
+from tests.conftest import CONFIGS
 
 
 def test_other_paths_stay_as_they_are():
@@ -21,3 +26,36 @@ def test_weights_of_the_package_are_small_and_described(name):
     assert read_checkpoint(path)["classes"] == list(CLASSES)
     described = json.loads(path.with_suffix(".json").read_text())
     assert {"command", "commit", "seed", "configuration", "figures"} <= described.keys()
+
+
+def test_a_configuration_names_weights_of_the_package(synthetic_data):
+    assert "SIMULATED" in weights.shipped()
+    overrides = ["DATA.PATH_TO_DATA_DIR", str(synthetic_data), "TEST.CHECKPOINT_FILE_PATH", "SIMULATED"]
+    cfg = load_config(str(CONFIGS / "PEOPLE_SMALL.yaml"), overrides)
+    assert Path(cfg.TEST.CHECKPOINT_FILE_PATH).is_file()
+    model = pyslowfast.build_model(cfg, torch.device("cpu"))
+    before = model.head.projection.weight.clone()
+    load_trained(Path(cfg.TEST.CHECKPOINT_FILE_PATH), "pytorch", model, cfg, list(CLASSES))
+    assert not torch.equal(model.head.projection.weight, before)
+
+
+@pytest.mark.parametrize("session", ["SL14", "SL18"])
+def test_who_lies_on_the_floor_of_a_real_room_is_found_without_a_label_from_there(real_data, tmp_path, session):
+    overrides = {
+        "DATA.PATH_TO_DATA_DIR": real_data,
+        "TEST.CHECKPOINT_FILE_PATH": "SIMULATED",
+        "THERMAL.TEST_ANNOTATIONS": ["annotations/train.json", "annotations/val.json"],
+        "THERMAL.TEST_RECORDINGS": [f"{session}_*"],
+        "THERMAL.BOOTSTRAP_SAMPLES": 10,
+        "TENSORBOARD.ENABLE": False,
+        "OUTPUT_DIR": tmp_path,
+    }
+    cfg = load_config(str(CONFIGS / "SIMULATED.yaml"), [str(part) for pair in overrides.items() for part in pair])
+    loader = prepare_evaluation(cfg, "test")
+    model = pyslowfast.build_model(cfg, torch.device("cpu"))
+    load_trained(Path(cfg.TEST.CHECKPOINT_FILE_PATH), "pytorch", model, cfg, loader.dataset.classes)
+    evaluation = evaluate(model, loader, cfg, "test")
+    lying = "lying down-lying with risk"
+    chance = evaluation.num_boxes[lying] / sum(evaluation.num_boxes.values())
+    print(f"{session}: mAP {evaluation.mean_ap:.3f}, {evaluation.class_ap}")
+    assert evaluation.class_ap[lying] > chance + 0.15
