@@ -14,6 +14,7 @@ from slowfast_thermal.errors import InputError, Interrupted
 from slowfast_thermal.evaluation.runs import compare, read_run
 from slowfast_thermal.preparation.folds import read_folds, split_folds
 
+pytestmark = pytest.mark.usefixtures("quick_tests")
 TOOLS = Path(__file__).parents[2] / "tools"
 
 

@@ -7,6 +7,8 @@ import pytest
 from slowfast_thermal.engine.learning_curve import learning_curve
 from slowfast_thermal.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("quick_tests")
+
 
 @pytest.fixture
 def cfg(small_config, synthetic_data):

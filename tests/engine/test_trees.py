@@ -11,6 +11,8 @@ from slowfast_thermal.engine.trees import average_with_trees, beside, run_trees
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.trees.people import fit_trees, read_people
 
+pytestmark = pytest.mark.usefixtures("quick_tests")
+
 
 def run(cfg):
     check_run(cfg)
