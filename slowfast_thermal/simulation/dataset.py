@@ -9,9 +9,10 @@ from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.annotations import Keyframe
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.pyslowfast import DATASET_REGISTRY
+from slowfast_thermal.simulation.activities import ACTIVITIES
 from slowfast_thermal.simulation.labels import CLASSES
 from slowfast_thermal.simulation.parameters import PRIORS
-from slowfast_thermal.simulation.scenes import Place, Scene, clip_scene
+from slowfast_thermal.simulation.scenes import Place, Scene, choose, clip_scene
 
 # Clips that follow each other in the stream and share a place, each with people of its own.
 _CLIPS_OF_A_PLACE = 4
@@ -29,6 +30,7 @@ class SimulatedRecording:
     Attributes:
         timestamps: (N,) int64 milliseconds.
         keyframe: index of the frame nearest to the moment.
+        second: of that frame.
     """
 
     name = "simulated"
@@ -38,10 +40,7 @@ class SimulatedRecording:
         self._seconds = moment - span + scene.place.sensor.seconds(rng, 2 * span)
         self.timestamps = np.round(1000 * self._seconds).astype(np.int64)
         self.keyframe = int(np.abs(self._seconds - moment).argmin())
-
-    def boxes(self) -> np.ndarray:
-        """(P, 4) x1, y1, x2, y2 in pixels of the scene's people on the keyframe."""
-        return self._scene.boxes(self._seconds[self.keyframe])
+        self.second = float(self._seconds[self.keyframe])
 
     def read(self, indices: np.ndarray) -> torch.Tensor:
         """(K, H, W) float32 degrees Celsius of the frames at `indices` (K,); lost packets hold what was read before."""
@@ -49,7 +48,7 @@ class SimulatedRecording:
         frames = self._scene.frames(self._seconds[wanted])
         sensor = self._scene.place.sensor
         readings = frames.reshape(len(frames), -1)
-        for index in np.flatnonzero(self._rng.random(len(frames)) < sensor.lost):
+        for index in np.flatnonzero(self._rng.random(len(frames) - 1) < sensor.lost) + 1:
             start = self._rng.integers(readings.shape[1] // sensor.packet + 1) * sensor.packet
             readings[index, start : start + sensor.packet] = readings[index - 1, start : start + sensor.packet]
         return torch.from_numpy(frames[places])
@@ -98,6 +97,7 @@ class ThermalSimulated(Thermal):
                     f"MODEL.NUM_CLASSES {len(self.classes)}."
                 )
         self._label_of = _labels(node.CLASS_MAP, self.classes)
+        self._wanted = [name for name, each in ACTIVITIES.items() if self._label_of[each.label] is not None]
         self._prior = PRIORS[node.PRIOR]
         self._size = tuple(node.FRAME_SIZE)
         if self._share < 1:
@@ -133,10 +133,11 @@ class ThermalSimulated(Thermal):
         if rng.random() >= self._share:
             return super().__getitem__(key)
         while True:
-            scene, moment = clip_scene(rng, self._place_of(place // _CLIPS_OF_A_PLACE), self._span)
+            wanted = choose(rng, self._wanted)
+            scene, moment = clip_scene(rng, self._place_of(place // _CLIPS_OF_A_PLACE), self._span, wanted)
             recording = SimulatedRecording(rng, scene, moment, self._span)
-            boxes = recording.boxes() / np.tile(self._size[::-1], 2).astype(np.float32)
-            names = [person.label_at(moment) for person in scene.people]
+            boxes = scene.boxes(recording.second) / np.tile(self._size[::-1], 2).astype(np.float32)
+            names = [person.label_at(recording.second) for person in scene.people]
             seen = np.array([box.any() and self._label_of[name] is not None for box, name in zip(boxes, names)])
             if seen.any():
                 break

@@ -152,7 +152,8 @@ def _extent(mask: np.ndarray) -> np.ndarray:
     return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
 
 
-def _choose(rng: Generator, names: Sequence[str]) -> str:
+def choose(rng: Generator, names: Sequence[str]) -> str:
+    """One of these activities, by their weights."""
     weights = np.array([ACTIVITIES[name].weight for name in names])
     return names[rng.choice(len(names), p=weights / weights.sum())]
 
@@ -166,7 +167,7 @@ def go_on(rng: Generator, script: Script, posture: str) -> str:
     names = [name for name, each in ACTIVITIES.items() if each.start == posture]
     if posture != "upright" and rng.random() < 0.4:
         names = [name for name in names if ACTIVITIES[name].end != posture]
-    activity = ACTIVITIES[_choose(rng, names)]
+    activity = ACTIVITIES[choose(rng, names)]
     activity.perform(script)
     return activity.end
 
@@ -198,7 +199,7 @@ def clip_scene(rng: Generator, place: Place, span: float, wanted: str = "") -> t
     Returns:
         The scene and the moment, in seconds.
     """
-    name = wanted or _choose(rng, list(ACTIVITIES))
+    name = wanted or choose(rng, list(ACTIVITIES))
     while True:
         scene = Scene(rng, place)
         moment = _direct(rng, scene, ACTIVITIES[name], span)
