@@ -34,9 +34,10 @@ def mean_and_spread(values: list[float]) -> str:
     return f"{fmean(values):.3f}{spread}"
 
 
-def main() -> None:
+def print_tables(stems: dict[str, str]) -> None:
+    """A table of the runs, by what they were trained and tested on, and one of their classes."""
     rows, classes = [], {}
-    for name, stem in RUNS.items():
+    for name, stem in stems.items():
         runs = [json.loads(path.read_text()) for path in sorted(RESULTS.glob(f"{stem}_seed*.json"))]
         if not runs:
             continue
@@ -54,4 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    print_tables(RUNS)
