@@ -112,7 +112,10 @@ class BoxCollection:
         if fewest > _FEW * num:
             raise InputError(f"{fault}: correct them.")
         better = " or as ".join(other for other, count in misfits.items() if count == fewest)
-        raise InputError(f"{fault}, but read as {better}, {fewest or 'none'} do: convert them.")
+        remedy = (
+            "convert them" if num_outside >= num_cut else "convert them, or if they are right, cut them at the edge"
+        )
+        raise InputError(f"{fault}, but read as {better}, {fewest or 'none'} do: {remedy}.")
 
 
 def _count_misfits(numbers: np.ndarray, convention: str, sizes: np.ndarray) -> int:

@@ -85,7 +85,8 @@ class Thermal(torch.utils.data.Dataset):
             labels = [np.zeros((len(found), len(self.classes)), np.float32) for found in boxes]
         self._samples = [sample for sample in zip(self.keyframes, boxes, labels) if len(sample[1])]
         if not self._samples and split != "val":
-            raise InputError(f"{where} has a person's box, so there is nothing to {purpose} on: annotate some.")
+            remedy = "annotate some" if split == "train" else "annotate some, or set TEST.ENABLE False to train without"
+            raise InputError(f"{where} has a person's box, so there is nothing to {purpose} on: {remedy}.")
         self._configure(cfg, split)
         logger.info(
             "%s: %d keyframes with %d boxes in %d recordings; %d boxes cut at the image's edge, %d outside it dropped, %d "

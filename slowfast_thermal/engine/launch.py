@@ -20,6 +20,7 @@ import torch
 from slowfast_thermal import pyslowfast, signals
 from slowfast_thermal.checkpoint.sources import SOURCES
 from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.datasets.recordings import size_faults
 from slowfast_thermal.engine.interruption import signals_handled_by, watched_signals
 from slowfast_thermal.engine.processes import Place, process_group
 from slowfast_thermal.engine.tensorboard import board_folder
@@ -55,7 +56,7 @@ def check_run(cfg, place: Place | None = None) -> None:
     if cfg.IA.ENABLE:
         with torch.device("meta"):
             IARoIHead.from_config(cfg)
-    train_set = None
+    train_set = test_set = None
     if cfg.TRAIN.ENABLE:
         train_set = training_set(cfg)
         if cfg.TRAIN.BATCH_SIZE > len(train_set):
@@ -70,7 +71,7 @@ def check_run(cfg, place: Place | None = None) -> None:
                 f"{cfg.THERMAL.TRAIN_ANNOTATIONS} and {cfg.THERMAL.TEST_ANNOTATIONS} list other categories: give "
                 "both the same list."
             )
-        _check_data(cfg, train_set, test_set)
+    _check_data(cfg, train_set, test_set)
     if cfg.TEST.ENABLE:
         check_groups(cfg.THERMAL.CLASS_GROUPS, test_set.classes)
     for key in ("TRAIN", "TEST"):
@@ -89,11 +90,14 @@ def _check_data(cfg, *sets: Thermal | None) -> None:
     """Stops on what `tools/thermal_data.py validate` calls a problem, as far as a second shows it.
 
     Args:
-        sets: for training, if there is training, and for the test.
+        sets: for training and for validation or test, None where there is none.
     """
     recordings = {recording.name: recording for part in sets if part for recording in part.files()}
     keyframes = (part.keyframes if part else [] for part in sets)
-    refuse_problems(*keyframes, list(recordings.values()), DataSettings.from_config(cfg))
+    for fault in size_faults(recordings.values()):
+        raise fault
+    if recordings:  # simulated clips have none
+        refuse_problems(*keyframes, list(recordings.values()), DataSettings.from_config(cfg))
 
 
 def _check_writable(key: str, folder: Path) -> None:

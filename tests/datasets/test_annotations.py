@@ -165,6 +165,14 @@ def test_boxes_at_the_edges_are_no_other_convention(tmp_path, num_wide):
     assert load_annotations([write(tmp_path, change)]).num_clipped == num_wide
 
 
+def test_boxes_that_reach_over_one_edge_may_be_right_all_the_same(tmp_path):
+    def change(document):
+        with_boxes(lambda x, y, w, h: [0.1 if x < 0.4 else 0.5, 0.5, 0.3, h])(document)
+
+    with pytest.raises(InputError, match=r"8 reach over its edge .*, or if they are right, cut them at the edge\."):
+        load_annotations([write(tmp_path, change)])
+
+
 def test_boxes_of_which_most_are_cut_are_refused(tmp_path):
     def change(document):
         with_boxes(lambda x, y, w, h: [x, y, w + 0.9, h])(document)

@@ -71,6 +71,23 @@ def test_a_problem_stops_the_run_unless_its_kind_is_accepted(handmade_data, smal
     check_run(small_config(*keys, list(PROBLEMS)))
 
 
+def test_a_problem_stops_a_training_without_a_validation_set(handmade_data, small_config):
+    in_kelvin(handmade_data)
+    folder = handmade_data.write()
+    (folder / "annotations" / "val.json").unlink()
+    with pytest.raises(InputError, match=r"frames/B\.h5: .* look like kelvin"):
+        check_run(small_config(folder, "MODEL.NUM_CLASSES", 2, "TEST.ENABLE", False))
+
+
+def test_validation_with_frames_of_another_size_stops_the_run(handmade_data, small_config):
+    handmade_data.frames["B"] = handmade_data.frames["B"].repeat(2, 1)
+    for image in handmade_data.document["images"]:
+        del image["width"], image["height"]
+    keys = "MODEL.NUM_CLASSES", 2, "TRAIN.BATCH_SIZE", 2, "THERMAL.TRAIN_RECORDINGS", ["A"]
+    with pytest.raises(InputError, match=r"B\.h5 has frames of 16x12 pixels, but .*A\.h5 of 8x12"):
+        check_run(small_config(handmade_data.write(), *keys, "THERMAL.TEST_RECORDINGS", ["B"]))
+
+
 def test_a_set_unit_or_range_lets_the_run_start(handmade_data, small_config):
     handmade_data.frames = {name: frames + np.float32(273.15) for name, frames in handmade_data.frames.items()}
     folder = handmade_data.write()

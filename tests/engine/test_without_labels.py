@@ -60,10 +60,18 @@ def test_training_needs_no_validation_set(handmade_data, small_config, val):
     assert "checkpoint_epoch_00001.pyth" in names and "model_best.pyth" not in names
 
 
+def test_a_run_may_have_no_recordings_at_all(handmade_data, small_config):
+    handmade_data.document |= {"images": [], "annotations": []}
+    pairs = [["standing", "standing"], ["lying down-lying with risk", "lying"]]
+    simulated = "TRAIN.DATASET", "thermal_simulated", "THERMAL.SIMULATION.CLASS_MAP", pairs, "SOLVER.EPOCH_ITERS", 1
+    check_run(small_config(handmade_data.write(), *SMALL, *simulated, "TEST.ENABLE", False))
+
+
 def test_a_test_needs_one(handmade_data, small_config):
     data = without_people(handmade_data)
     with pytest.raises(
-        InputError, match=r"val\.json: no keyframe .* has a person's box, so there is nothing to test on"
+        InputError,
+        match=r"val\.json: no keyframe .* has a person's box, so there is nothing to test on: .* set TEST\.ENABLE False",
     ):
         check_run(small_config(data, *SMALL))
     (data / "annotations" / "val.json").unlink()
