@@ -47,7 +47,7 @@ def cross_validate(cfg, folds: dict[str, Path], num_seeds: int) -> pd.DataFrame:
     if len(folds) > 1:
         pooled = [_pool(seed, [tested[seed, name] for name in folds], runs, cfg) for seed in seeds]
         rows += _rows("all together", pooled, cfg)
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).fillna("")
     output_dir = Path(cfg.OUTPUT_DIR)
     text = table.to_markdown(index=False, disable_numparse=True)
     for name, content in (("table.md", f"{text}\n"), ("table.csv", table.to_csv(index=False))):
