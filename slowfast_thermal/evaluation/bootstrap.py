@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from slowfast_thermal.evaluation.metrics import Evaluation, Ranking, best_precision
+from slowfast_thermal.evaluation.metrics import Evaluation, Ranking
 from slowfast_thermal.evaluation.people import count_right
 from slowfast_thermal.preparation.splits import SESSION_PATTERN, session_of
 
@@ -18,6 +18,8 @@ STRETCH_MS = 10_000
 """Length of the stretches that are drawn together, milliseconds."""
 MIN_BOXES = 5
 """Boxes from which on a class counts for t5."""
+# Draws that are scored together.
+_PART = 100
 
 MEASURES = ("mAP", "t5", "top1")
 """The mAP; the mean AP of the classes with at least MIN_BOXES boxes; the share of people whose highest class is right."""
@@ -37,19 +39,16 @@ class Tally:
         self._right = count_right(evaluation)
 
     def scores(self, times: np.ndarray) -> np.ndarray:
-        """(3,) MEASURES of a draw that holds keyframe k `times[k]` times; NaN where it has no boxes to score."""
-        totals = times @ self._num_boxes
-        aps = np.array(
-            [_ap(ranking, times, total) if total else np.nan for ranking, total in zip(self._rankings, totals)]
-        )
-        right, people = times @ self._right
-        return np.array([_mean(aps), _mean(aps[self._frequent]), right / people if people else np.nan])
+        """(B, 3) MEASURES of draws that hold keyframe k `times[b, k]` times; NaN where there are no boxes to score."""
+        totals, people = times @ self._num_boxes, times @ self._right
+        aps = np.stack([_ap(ranking, times, total) for ranking, total in zip(self._rankings, totals.T)], 1)
+        return np.stack([_mean(aps), _mean(aps[:, self._frequent]), _ratio(people[:, 0], people[:, 1])], 1)
 
 
 def measure(evaluation: Evaluation) -> dict[str, float]:
     """The MEASURES of an evaluation."""
-    scores = Tally(evaluation).scores(np.ones(len(evaluation.keyframes), int))
-    return {**dict(zip(MEASURES, scores.tolist())), "mAP": evaluation.mean_ap}
+    scores = Tally(evaluation).scores(np.ones((1, len(evaluation.keyframes)), int))
+    return {**dict(zip(MEASURES, scores[0].tolist())), "mAP": evaluation.mean_ap}
 
 
 def interval(
@@ -87,7 +86,7 @@ def difference(
         above, below = (np.mean([tally.scores(times) for tally in side], 0) for side in tallies)
         return above - below
 
-    found = differ(np.ones(len(keyframes), int)).tolist()
+    found = differ(np.ones((1, len(keyframes)), int))[0].tolist()
     ends = _percentiles([differ(times) for times in _draws(keyframes, num_samples, session_pattern)])
     return {name: (value, *ends[name]) for name, value in zip(MEASURES, found)}
 
@@ -103,30 +102,37 @@ def _stretches(keyframes: list[str], session_pattern: str) -> np.ndarray:
 
 
 def _draws(keyframes: list[str], num_samples: int, session_pattern: str) -> Iterator[np.ndarray]:
-    """B times how often each of the K keyframes is drawn, always the same."""
+    """How often each of the K keyframes is drawn, (B, K) in parts, always the same."""
     stretches = _stretches(keyframes, session_pattern)
     num_stretches = stretches.max() + 1 if len(stretches) else 0
     rng = np.random.default_rng(0)
-    for _ in range(num_samples if num_stretches else 0):
-        drawn = rng.integers(num_stretches, size=num_stretches)
-        yield np.bincount(drawn, minlength=num_stretches)[stretches]
+    for start in range(0, num_samples if num_stretches else 0, _PART):
+        drawn = rng.integers(num_stretches, size=(min(_PART, num_samples - start), num_stretches))
+        yield np.stack([np.bincount(draw, minlength=num_stretches) for draw in drawn])[:, stretches]
 
 
 def _percentiles(scores: list[np.ndarray]) -> dict[str, tuple[float, float]]:
     found = {}
-    for name, values in zip(MEASURES, np.array(scores).reshape(-1, len(MEASURES)).T):
+    for name, values in zip(MEASURES, np.concatenate([np.zeros((0, len(MEASURES))), *scores]).T):
         values = values[~np.isnan(values)]
         found[name] = tuple(np.percentile(values, [2.5, 97.5]).tolist()) if len(values) else (float("nan"),) * 2
     return found
 
 
-def _mean(aps: np.ndarray) -> float:
-    aps = aps[~np.isnan(aps)]
-    return aps.mean() if len(aps) else np.nan
+def _mean(aps: np.ndarray) -> np.ndarray:
+    """(B,) means of the APs that are numbers."""
+    is_number = ~np.isnan(aps)
+    return _ratio(np.where(is_number, aps, 0).sum(1), is_number.sum(1))
 
 
-def _ap(ranking: Ranking, times: np.ndarray, num_boxes: int) -> float:
-    """AP as the AVA evaluation defines it, of the detections repeated as often as their keyframes are drawn. That
-    evaluation's own function loops in Python over every detection, too slow for a thousand draws."""
-    correct = np.repeat(ranking.correct, times[ranking.keyframe])
-    return best_precision(correct)[correct].sum() / num_boxes
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+
+
+def _ap(ranking: Ranking, times: np.ndarray, num_boxes: np.ndarray) -> np.ndarray:
+    """(B,) APs as the AVA evaluation defines them, of the detections repeated as often as their keyframes are drawn."""
+    weights = times[:, ranking.keyframe]
+    right = weights * ranking.correct
+    precision = right.cumsum(1) / np.maximum(weights.cumsum(1), 1)
+    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    return _ratio((right * best).sum(1), num_boxes)
