@@ -18,7 +18,7 @@ demo: $(DATA)
 	.venv/bin/python tools/run_net.py --cfg configs/Thermal/DEMO.yaml DATA.PATH_TO_DATA_DIR $(DATA)
 
 test: .venv/installed
-	.venv/bin/python -m pytest -m "not slow" tests
+	.venv/bin/python -m pytest -n 2 --dist loadfile -m "not slow" tests
 
 test-slow: .venv/installed
 	.venv/bin/python -m pytest -m slow tests

@@ -34,6 +34,6 @@ setup(
         "detectron2": ["detectron2"],
         # Recordings compressed with blosc, zstd, lz4 and the like.
         "compression": ["hdf5plugin"],
-        "test": ["hdf5plugin", "hypothesis", "motmetrics", "pytest", "pytorchvideo==0.1.5"],
+        "test": ["hdf5plugin", "hypothesis", "motmetrics", "pytest", "pytest-xdist", "pytorchvideo==0.1.5"],
     },
 )

@@ -1,7 +1,10 @@
 """The processes of a run: where each stands, how they meet, and what they tell each other."""
 
+import atexit
 import datetime
+import os
 import queue
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +12,12 @@ from typing import NamedTuple
 
 import torch
 
-from slowfast_thermal.errors import InputError, LostProcessError
+from slowfast_thermal.errors import BAD_INPUT, InputError, LostProcessError
 from slowfast_thermal.models.feature_bank import FeatureBank
 from slowfast_thermal.pyslowfast import distributed as du
+
+# Seconds by which a meeting may outlast its own timeout before it counts as one that heeds none.
+_GRACE = 5
 
 
 class Place(NamedTuple):
@@ -86,12 +92,20 @@ def _meet(place: Place, patience: datetime.timedelta) -> tuple[torch.distributed
 
     threading.Thread(target=meet, daemon=True).start()
     try:
-        meeting, error = found.get(timeout=patience.total_seconds() + 1)
+        meeting, error = found.get(timeout=patience.total_seconds() + _GRACE)
     except queue.Empty:
+        atexit.register(_leave_the_waiting_thread)
         raise RuntimeError("something else answers at this address") from None
     if error:
         raise error
     return meeting
+
+
+def _leave_the_waiting_thread() -> None:
+    """Ends the process for the InputError that is on its way: Python's own end would abort in a thread that waits in C++."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(BAD_INPUT)
 
 
 def _first_line(error: Exception) -> str:

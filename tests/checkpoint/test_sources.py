@@ -144,6 +144,7 @@ def test_pytorchvideos_classification_network(tmp_path, depth):
         SLOWFAST__FUSION_KERNEL_SZ=7,
         RESNET__NUM_BLOCK_TEMP_KERNEL=ALL_BLOCKS[depth],
         RESNET__SPATIAL_STRIDES=[[1, 1], [2, 2], [2, 2], [2, 2]],
+        DETECTION__SPATIAL_SCALE_FACTOR=32,
         RESNET__SPATIAL_DILATIONS=[[1, 1]] * 4,
     )
     theirs = randomise(
