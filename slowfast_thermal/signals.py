@@ -5,6 +5,7 @@ can end the run in good order: those that load for it must not die before it.
 """
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,9 @@ def leave_to_main_process(_worker: int = 0) -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     release()
+    parent = multiprocessing.parent_process()
+    if parent and not parent.is_alive():  # torch's workers miss one that was gone before they looked for it first
+        os._exit(1)
 
 
 def _kill_workers() -> None:
