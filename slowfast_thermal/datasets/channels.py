@@ -8,6 +8,7 @@ Letters: N clips, S planes, K channels, T frames, h, w sensor pixels. Temperatur
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 _NEEDS = {"difference": "earlier", "less_background": "background"}
@@ -37,7 +38,18 @@ def make_channels(clip: torch.Tensor, channels: Sequence[str]) -> torch.Tensor:
         if name == "temperature":
             made.append(temperature)
         elif name == "less_median":
-            made.append(temperature - temperature.flatten(2).median(2).values[..., None, None])
+            made.append(temperature - _frame_median(temperature))
         else:
             made.append(temperature - given[_NEEDS[name]])
     return torch.stack(made, 1)
+
+
+def _frame_median(frames: torch.Tensor) -> torch.Tensor:
+    """(N, T, 1, 1) median of each of (N, T, h, w) frames, the lower one of two."""
+    pixels = frames.flatten(2)
+    if pixels.is_cpu and not torch.compiler.is_compiling():
+        # The same number; torch's own takes eight times as long here.
+        middle = (pixels.shape[2] - 1) // 2
+        lowest = np.partition(pixels.detach().numpy(), middle, axis=2)[..., middle]
+        return torch.from_numpy(lowest)[..., None, None]
+    return pixels.median(2).values[..., None, None]

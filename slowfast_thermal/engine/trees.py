@@ -55,22 +55,27 @@ def average_with_trees(detections: AvaBoxes | None, path: Path, dataset: Thermal
     Raises:
         InputError: there is no such file, or it does not fit the data set.
     """
-    boxes, labels, scores = predict_trees(_load(path, dataset), dataset)
-    if detections is None:
-        return boxes, labels, scores
+    trees = predict_trees(_load(path, dataset), dataset)
+    return trees if detections is None else average(detections, trees, weight)
+
+
+def average(detections: AvaBoxes, trees: AvaBoxes, weight: float) -> AvaBoxes:
+    """The scores of trees, averaged with a network's, for all that the network has scored; `weight` is that of the trees."""
+    boxes, labels, scores = trees
     found = {
         (key, tuple(box), label): score
         for key in boxes
         for box, label, score in zip(boxes[key], labels[key], scores[key])
     }
+    boxes, labels, scores = detections
     averaged = {
         key: [
             (1 - weight) * score + weight * found[key, tuple(box), label]
-            for box, label, score in zip(*(part[key] for part in detections))
+            for box, label, score in zip(boxes[key], labels[key], scores[key])
         ]
-        for key in detections[0]
+        for key in boxes
     }
-    return detections[0], detections[1], averaged
+    return boxes, labels, averaged
 
 
 def _load(path: Path, dataset: Thermal) -> Forest:

@@ -20,3 +20,9 @@ def test_channels_are_differences_of_the_planes_in_the_order_named():
     assert torch.equal(made[:, 1], temperature - background)
     assert torch.equal(made[:, 2], temperature)
     assert torch.equal(made[:, 3].flatten(2).sort(2).values[..., 12], torch.zeros(2, 4))
+
+
+def test_the_median_of_a_frame_is_that_of_torch_the_lower_one_of_two():
+    clip = torch.rand(2, 1, 3, 4, 6)
+    expected = clip[:, 0] - clip[:, 0].flatten(2).median(2).values[..., None, None]
+    assert torch.equal(make_channels(clip, ["less_median"])[:, 0], expected)
