@@ -30,7 +30,7 @@ from slowfast_thermal.preparation.overlap import CLIP_FRAMES
 from slowfast_thermal.trees.people import People, fit_trees, read_people
 
 # Nearly the same are two people who are as near as this share of people are to the nearest one with their own label.
-_NEAR = 0.9
+_NEAR = 0.75
 
 
 @dataclass(frozen=True)
