@@ -48,7 +48,7 @@ def _frame_median(frames: torch.Tensor) -> torch.Tensor:
     """(N, T, 1, 1) median of each of (N, T, h, w) frames, the lower one of two."""
     pixels = frames.flatten(2)
     if pixels.is_cpu and not torch.compiler.is_compiling():
-        # The same number; torch's own takes eight times as long here.
+        # The same number; torch's own takes several times as long on a CPU.
         middle = (pixels.shape[2] - 1) // 2
         lowest = np.partition(pixels.detach().numpy(), middle, axis=2)[..., middle]
         return torch.from_numpy(lowest)[..., None, None]
