@@ -78,7 +78,7 @@ def no_room(path: Path, refusal: OSError, needed: str = "") -> InputError:
     """What to tell when there was no room for a file or in a folder; `needed` tells how much it needs."""
     free = shutil.disk_usage(path if path.is_dir() else path.parent).free
     return InputError(
-        f"{path} cannot be written ({refusal.strerror}): {needed}{free:,} bytes are free on its file system; make room and "
+        f"{path} cannot be written ({os.strerror(refusal.errno)}): {needed}{free:,} bytes are free on its file system; make room and "
         "start the same command again."
     )
 
@@ -159,9 +159,11 @@ def claimed(folder: Path, patience: float = 0.0) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _LOCK
     try:
-        opened = path.open("a+", buffering=1)
+        opened = path.open("a+")
     except OSError as error:
-        raise InputError(f"{path} cannot be opened ({error.strerror}): set OUTPUT_DIR to another folder.") from None
+        raise InputError(
+            f"{path} cannot be opened ({error.strerror or error}): set OUTPUT_DIR to another folder."
+        ) from None
     with opened as file:
         end = time.monotonic() + patience
         while True:
@@ -183,7 +185,8 @@ def claimed(folder: Path, patience: float = 0.0) -> Iterator[None]:
         try:
             os.ftruncate(file.fileno(), 0)
             now = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
-            file.write(f"process {os.getpid()} on {socket.gethostname()} since {now}\n")
+            # Past the file's buffer, which would try again when it is closed.
+            os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()} since {now}\n".encode())
         except OSError:  # whose lock it is, is only told
             pass
         yield

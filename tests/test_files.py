@@ -4,6 +4,8 @@ import resource
 import signal
 import time
 
+import h5py
+import numpy as np
 import pytest
 import torch
 
@@ -165,3 +167,39 @@ def test_a_checkpoint_without_room_is_a_sentence_with_its_path_and_size_and_keep
         and "bytes are free" in sentence
     )
     assert os.listdir(path.parent) == [path.name] and path.read_text() == "old"
+
+
+def _claim_without_room(folder, sentences):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    with claimed(folder):
+        sentences.put("claimed")
+
+
+def _write_folder_without_room(folder, sentences):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    try:
+        with new_folder(folder / "data") as root, h5py.File(root / "A.h5", "w") as file:
+            file["frames"] = np.zeros((100, 8, 12))
+    except InputError as error:
+        sentences.put(str(error))
+    else:
+        sentences.put("no error")
+
+
+@pytest.mark.parametrize(
+    "write, beginning",
+    [(_claim_without_room, "claimed"), (_write_folder_without_room, "{} cannot be written (File too")],
+)
+def test_without_room_a_folder_is_claimed_all_the_same_and_data_end_in_a_sentence(tmp_path, write, beginning):
+    sentences = FORK.SimpleQueue()
+    process = FORK.Process(target=write, args=(tmp_path, sentences))
+    process.start()
+    process.join()
+    assert process.exitcode == 0 and sentences.get().startswith(beginning.format(tmp_path))
+    assert [name for name in os.listdir(tmp_path) if name != "run.lock"] == []
+
+
+def test_data_that_cannot_be_written_anywhere_end_in_a_sentence():
+    with pytest.raises(InputError, match=r"/dev/null/x cannot be written \(Not a directory\): choose another folder"):
+        with new_folder("/dev/null/x"):
+            pass

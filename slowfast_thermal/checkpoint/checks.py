@@ -82,7 +82,10 @@ def check_progress(checkpoint: Mapping[str, Any], epoch_iters: int | None) -> tu
     epoch = whole_number(checkpoint, "epoch", -1, _MOST_EPOCHS)
     iteration = whole_number(checkpoint, "iteration", 0, _MOST_EPOCHS)
     if epoch_iters is not None and iteration > epoch_iters:
-        raise ValueError(f"it was written after iteration {iteration} of an epoch, which has {epoch_iters} here")
+        raise ValueError(
+            f"it was written after iteration {iteration} of an epoch, which has {epoch_iters} here, since TRAIN.BATCH_SIZE, "
+            "SOLVER.EPOCH_ITERS or the number of keyframes was another"
+        )
     best_map = _entry(checkpoint, "best_map")
     if not is_number(best_map) or not -1 <= best_map <= 1:
         raise ValueError(f"its 'best_map' is {_shown(best_map)} and no number from -1 to 1")
@@ -165,7 +168,10 @@ def _complete_momentum(kept: dict[int, dict], places: list[int], parameters: lis
 
 def _fit_parameter(record: object, parameter: Tensor, kept: Mapping[str, bool]) -> dict:
     if not isinstance(record, dict) or record.keys() != kept.keys():
-        raise ValueError(f"its optimizer keeps {_shown(record)} for a parameter and not {', '.join(kept)}")
+        raise ValueError(
+            f"its optimizer keeps {_shown(record)} for a parameter and not {', '.join(kept)}, as another "
+            "SOLVER.OPTIMIZING_METHOD does"
+        )
     fitted = {}
     for name, is_shaped in kept.items():
         if is_shaped and record[name] is not None:

@@ -4,6 +4,7 @@ A file that someone else wrote is untrusted. PyTorch's files are read with `weig
 pickles, of which numbers in numpy arrays and plain containers are admitted and nothing else.
 """
 
+import os
 import pickle
 import re
 import warnings
@@ -38,7 +39,9 @@ def _remedy(path: Path) -> str:
     if not pyslowfast.is_own_checkpoint(path):
         return "copy or download it again"
     others = [other for other in pyslowfast.checkpoints(path.parent) if other != path]
-    before = [other for other in others if other.name < path.name] or others
+    before = [other for other in others if other.name < path.name]
+    if others and not before:
+        return f"use another one beside it, such as {others[-1].name}, or delete it"
     if not before:
         return "delete it and start the training again; there is no other checkpoint beside it"
     return (
@@ -54,6 +57,10 @@ def read_file(path: Path) -> object:
         InputError: no such file; a download that is no checkpoint; or one that holds code. Nothing in the file has run.
     """
     if not path.is_file():
+        if os.path.lexists(path):
+            raise InputError(
+                f"{path} is no file but a folder, a pipe or a link that leads nowhere: remove or replace it."
+            )
         raise InputError(
             f"Checkpoint '{path}' does not exist: correct TRAIN.CHECKPOINT_FILE_PATH or TEST.CHECKPOINT_FILE_PATH."
         )

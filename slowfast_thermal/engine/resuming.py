@@ -28,8 +28,12 @@ def resume_newest(paths: list[Path], state: TrainingState, cfg) -> None:
             checkpoint = resume(path, state)
             break
         except DamagedFileError as error:
-            if path == paths[0]:
+            if path == paths[0] and len(paths) == 1:
                 raise
+            if path == paths[0]:
+                raise InputError(
+                    f"{path} is {error.fault}, and so is every checkpoint after it: delete them and start the training again."
+                ) from None
             logger.warning("%s is %s: the run goes on from the checkpoint before it.", path, error.fault)
     epochs, wanted = state.progress.epoch, cfg.SOLVER.MAX_EPOCH
     data = differing_data(checkpoint.get("data"), state.data)

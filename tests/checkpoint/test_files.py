@@ -1,7 +1,9 @@
 import collections
+import os
 import pickle
 import struct
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,6 +148,24 @@ def test_a_damaged_file_of_a_training_names_the_one_before_it(tmp_path, name, co
     with pytest.raises(DamagedFileError, match=r"use the one before it, checkpoint_epoch_00002\.pyth, or") as error:
         read_file(path)
     assert "download" not in str(error.value)
+
+
+def test_of_a_damaged_first_checkpoint_it_is_not_said_that_one_came_before(tmp_path):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    (folder / "checkpoint_epoch_00001.pyth").write_bytes(b"")
+    torch.save({}, folder / "checkpoint_epoch_00002.pyth")
+    with pytest.raises(DamagedFileError, match=r"use another one beside it, such as checkpoint_epoch_00002\.pyth"):
+        read_file(folder / "checkpoint_epoch_00001.pyth")
+
+
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/nowhere")], ids=["folder", "pipe", "link"]
+)
+def test_what_is_no_file_is_not_said_to_be_missing(tmp_path, make):
+    make(tmp_path / "x.pyth")
+    with pytest.raises(InputError, match=r"x\.pyth is no file but a folder, a pipe or a link that leads nowhere"):
+        read_file(tmp_path / "x.pyth")
 
 
 def pickled(code, folder):

@@ -222,6 +222,21 @@ def test_adam_goes_on_and_refuses_another_shape(tmp_path):
         resume(path, adam())
 
 
+def test_what_was_written_with_other_settings_is_refused_by_their_keys(tmp_path):
+    path, state = checkpoint_path(str(tmp_path), 1), new_state()
+    train_step(state)
+    state.progress.iteration = 13
+    save_checkpoint(path, state, get_cfg())
+    other = replace(new_state(), epoch_iters=10)
+    with pytest.raises(
+        InputError, match=r"after iteration 13 of an epoch, which has 10 here, since TRAIN\.BATCH_SIZE, "
+    ):
+        resume(path, other)
+    other = replace(new_state(), optimizer=torch.optim.AdamW(new_state().model.parameters(), lr=0.1))
+    with pytest.raises(InputError, match=r"'momentum_buffer'.*as another SOLVER\.OPTIMIZING_METHOD does"):
+        resume(path, other)
+
+
 def test_rates_and_decays_come_from_the_configuration(tmp_path):
     path = checkpoint_path(str(tmp_path), 1)
     saved(path)
