@@ -266,6 +266,6 @@ def frame_faults(keyframes: Iterable[Keyframe], recordings: Mapping[str, Recordi
         recording = recordings.get(keyframe.recording)
         if recording and not 0 <= keyframe.frame_index < recording.num_frames:
             yield InputError(
-                f"Image {keyframe.image_id!r} has frame_idx {keyframe.frame_index}, but {recording.path} holds "
+                f"{keyframe.where}: image {keyframe.image_id!r} has frame_idx {keyframe.frame_index}, but {recording.path} holds "
                 f"frames 0 to {recording.num_frames - 1}: correct the annotation."
             )

@@ -172,7 +172,8 @@ def test_a_missing_data_folder_is_named(tmp_path, small_config):
 def test_a_frame_index_outside_the_recording_is_named(handmade_data, small_config, frame_index):
     handmade_data.document["images"][1]["frame_idx"] = frame_index
     with pytest.raises(
-        InputError, match=rf"Image 'A_50' has frame_idx {frame_index}, but .*A\.h5 holds frames 0 to 99"
+        InputError,
+        match=rf"train\.json, images\[1\]: image 'A_50' has frame_idx {frame_index}, but .*A\.h5 holds frames 0 to 99",
     ):
         Thermal(small_config(handmade_data.write(), "MODEL.NUM_CLASSES", 2), "train")
 

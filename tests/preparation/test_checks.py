@@ -277,7 +277,7 @@ DEFECTS = {
     ),
     "frame outside": (
         record("train", "images", 0, frame_idx=100), "problem", "times",
-        r"Image 'HALL_R1_40' has frame_idx 100, but frames/HALL_R1.h5 holds frames 0 to 99",
+        r"annotations/\w+\.json, images\[\d+\]: image 'HALL_R1_40' has frame_idx 100, but frames/HALL_R1.h5 holds frames 0 to 99",
     ),
     "frame of another time": (
         record("train", "images", 0, frame_idx=41), "problem", "times",
