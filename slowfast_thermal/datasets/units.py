@@ -120,6 +120,8 @@ def _attributes(frames: h5py.Dataset) -> dict[str, tuple[str, object]]:
 
 def _known_unit(attribute: tuple[str, object], where: str) -> Unit:
     name, value = attribute
+    if isinstance(value, np.ndarray) and value.size == 1:  # as some programs write a single text
+        value = value.item()
     text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
     unit = find_unit(text)
     if unit is None:

@@ -85,6 +85,12 @@ def test_units_are_known_by_the_names_they_go_by(name, unit):
     assert find_unit(name).name == unit
 
 
+@pytest.mark.parametrize("value", [["kelvin"], np.array([b"K"]), np.array([["kelvin"]], h5py.string_dtype())])
+def test_a_unit_may_be_an_array_of_one_text(tmp_path, value):
+    path = write(tmp_path / "a.h5", CELSIUS + np.float32(273.15), {"unit": value})
+    np.testing.assert_allclose(read(path), CELSIUS, atol=1e-4)
+
+
 def test_the_attribute_goes_before_the_key(tmp_path):
     path = write(tmp_path / "a.h5", CELSIUS, {"unit": "celsius"})
     np.testing.assert_array_equal(read(path, "kelvin"), CELSIUS)
