@@ -251,8 +251,9 @@ def print_statistics(statistics: Statistics) -> None:
     print_table([recording_row(recording) for recording in statistics.recordings])
     print(
         "\nShortest < median < longest interval; irregular: less than half or more than twice the median, gaps: more than ten"
-        "\ntimes. Lowest < mean < highest reading; dead: share of the readings that are missing, in so many frames; never"
-        "\nread: pixels without a reading in the whole recording.\n"
+        "\ntimes. Lowest < mean < highest reading; lost packets: share of the readings that were lost in them, in so many"
+        "\nframes, which are repaired as they are read; missing: share of the readings that are missing elsewhere, which earlier"
+        "\nones fill; never read: pixels without a reading in the whole recording.\n"
     )
     print_table(
         [
@@ -282,8 +283,8 @@ def recording_row(recording: RecordingStatistics) -> dict[str, object]:
         "irregular": times and f"{times.irregular:.0%}",
         "gaps": times and times.num_gaps,
         "Celsius": readings.celsius and spanned(readings.celsius, 1),
-        "dead": f"{readings.share_dead:.1%}",
-        "in frames": readings.num_frames_with_dead,
+        "lost packets": f"{readings.share_lost:.1%} in {readings.num_frames_lost}",
+        "missing": f"{readings.share_missing:.1%} in {readings.num_frames_missing}",
         "never read": readings.num_never_read,
     }
 

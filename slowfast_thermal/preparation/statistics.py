@@ -1,4 +1,4 @@
-"""What a data set holds: frames, times, temperatures and dead pixels of its recordings, boxes of its classes.
+"""What a data set holds: frames, times, temperatures and missing readings of its recordings, boxes of its classes.
 
 Letters: N frames of a recording, R people.
 """
@@ -54,16 +54,20 @@ class Readings:
 
     Attributes:
         celsius: of the readings, with their mean; None if there is none.
-        num_dead: missing readings, counted over the pixels of all frames.
-        share_dead: of all readings that there should be.
-        num_frames_with_dead: frames that miss a reading.
+        num_missing: readings that are missing, counted over all frames, but for those of lost packets.
+        share_missing: of all readings that there should be.
+        num_frames_missing: frames that miss some of these.
+        share_lost: readings lost in packets, of all that there should be.
+        num_frames_lost: frames that lost packets.
         num_never_read: pixels without a reading in the whole recording.
     """
 
     celsius: Range | None
-    num_dead: int
-    share_dead: float
-    num_frames_with_dead: int
+    num_missing: int
+    share_missing: float
+    num_frames_missing: int
+    share_lost: float
+    num_frames_lost: int
     num_never_read: int
 
 
@@ -127,25 +131,36 @@ def measure_times(timestamps: np.ndarray) -> Times | None:
     return Times(duration, len(intervals) / duration, interval, float(1 - regular.mean()), num_gaps)
 
 
-def measure_readings(parts: Iterable[np.ndarray]) -> Readings:
-    """Figures of a recording from what `Recording.parts` gives, which may raise InputError."""
+def measure_readings(recording: Recording) -> Readings:
+    """Figures of a recording's frames as they are stored; raises InputError if they cannot be read.
+
+    Lost packets count as missing readings if the recording does not repair its frames.
+    """
     ever_read = False
     low, high, total = np.inf, -np.inf, 0.0
-    num_all = num_valid = num_frames_with_dead = 0
-    for frames in parts:
+    num_valid = num_missing = num_frames_missing = num_lost = start = 0
+    # What was lost is known of frames that have been repaired.
+    for frames, _ in zip(recording.parts(repaired=False), recording.parts()):
         valid = ~np.isnan(frames)
         ever_read |= valid.any(axis=0)
-        num_frames_with_dead += int((~valid).any(axis=(1, 2)).sum())
+        for index, missing in enumerate((~valid).sum(axis=(1, 2)).tolist(), start):
+            lost = recording.repairs[index].num_lost if index in recording.repairs else 0
+            num_lost += lost
+            num_missing += missing - lost
+            num_frames_missing += missing > lost
         readings = frames[valid]
         num_valid += len(readings)
-        num_all += frames.size
         low, high = readings.min(initial=low), readings.max(initial=high)
         total += readings.sum(dtype=np.float64)
+        start += len(frames)
+    num_all = num_valid + num_missing + num_lost
     return Readings(
         Range(float(low), float(total / num_valid), float(high)) if num_valid else None,
-        num_dead=num_all - num_valid,
-        share_dead=1 - num_valid / num_all,
-        num_frames_with_dead=num_frames_with_dead,
+        num_missing=num_missing,
+        share_missing=num_missing / num_all,
+        num_frames_missing=num_frames_missing,
+        share_lost=num_lost / num_all,
+        num_frames_lost=len(recording.repairs),
         num_never_read=int((~ever_read).sum()),
     )
 
@@ -158,7 +173,7 @@ def measure(recording: Recording) -> RecordingStatistics:
         recording.height,
         recording.width,
         measure_times(recording.timestamps),
-        measure_readings(recording.parts(repaired=False)),
+        measure_readings(recording),
     )
 
 

@@ -18,6 +18,7 @@ from slowfast_thermal.preparation.statistics import (
     measure_readings,
     measure_times,
 )
+from tests.datasets.test_packets import lose, packets_of, room
 
 TOOL = Path(__file__).parents[2] / "tools" / "thermal_data.py"
 FILES = ["annotations/train.json"], ["annotations/val.json"]
@@ -40,7 +41,7 @@ def test_unsigned_times_that_fall_are_seen():
     assert measure_times(np.array([5, 3, 9], np.uint64)) is None
 
 
-def test_dead_readings_are_counted_and_left_out_of_the_temperatures(tmp_path):
+def test_missing_readings_are_counted_and_left_out_of_the_temperatures(tmp_path):
     frames = np.full((150, 4, 5), 20, np.float32)
     frames[10, 0, 0], frames[140, 3, 4] = 10, 60
     frames[:, 1, 1] = -273.2
@@ -48,22 +49,36 @@ def test_dead_readings_are_counted_and_left_out_of_the_temperatures(tmp_path):
     frames[7, 2, 2] = np.inf
     with h5py.File(tmp_path / "A.h5", "w") as file:
         file["frames"], file["timestamps"] = frames, np.arange(150)
-    readings = measure_readings(Recording(tmp_path / "A.h5", (-40.0, 300.0), 0.0).parts())
-    assert readings.num_dead == 150 + 9 + 1
-    assert readings.share_dead == pytest.approx(160 / 3000)
-    assert readings.num_frames_with_dead == 150
+    readings = measure_readings(Recording(tmp_path / "A.h5", (-40.0, 300.0), 0.0))
+    assert readings.num_missing == 150 + 9 + 1
+    assert readings.share_missing == pytest.approx(160 / 3000)
+    assert readings.num_frames_missing == 150
     assert readings.num_never_read == 1
     mean = (20 * (3000 - 160 - 2) + 10 + 60) / (3000 - 160)
     assert (readings.celsius.low, readings.celsius.high) == (10, 60)
     assert readings.celsius.middle == pytest.approx(mean)
 
 
+def test_lost_packets_are_told_from_missing_readings(tmp_path):
+    frames = room(20, 30, 40)
+    frames[:, 17] = np.nan
+    for number in (6, 20, 30):
+        frames[number], _ = lose(frames[number], packets_of(600, 144), (True, False, True, True, True))
+    with h5py.File(tmp_path / "A.h5", "w") as file:
+        file["frames"], file["timestamps"] = frames.reshape(-1, 20, 30), np.arange(40)
+    as_stored = measure_readings(Recording(tmp_path / "A.h5", (-40.0, 300.0), 0.0))
+    readings = measure_readings(Recording(tmp_path / "A.h5", (-40.0, 300.0), 0.0, packet_length=0))
+    assert (readings.num_frames_lost, readings.num_missing, readings.num_frames_missing) == (3, 40, 40)
+    assert readings.share_lost == pytest.approx(3 * 144 / frames.size)
+    assert (as_stored.num_frames_lost, as_stored.num_missing) == (0, 40 + 3 * 144)
+
+
 def test_a_recording_without_a_reading_has_no_temperatures(tmp_path):
     with h5py.File(tmp_path / "A.h5", "w") as file:
         file["frames"], file["timestamps"] = np.full((3, 4, 5), np.nan, np.float32), np.arange(3)
-    readings = measure_readings(Recording(tmp_path / "A.h5", (-40.0, 300.0), 0.0).parts())
+    readings = measure_readings(Recording(tmp_path / "A.h5", (-40.0, 300.0), 0.0))
     assert readings.celsius is None
-    assert (readings.share_dead, readings.num_never_read) == (1, 20)
+    assert (readings.share_missing, readings.num_never_read) == (1, 20)
 
 
 def test_boxes_are_counted_by_class_and_split_and_measured_in_pixels(handmade_data):
@@ -102,7 +117,9 @@ def test_the_figures_of_the_real_recordings_are_those_of_the_files(real_data):
         with h5py.File(real_data / "frames" / f"{recording.name}.h5") as file:
             frames, times = file["frames"][:], file["timestamps"][:]
         valid = frames[frames > -200]
-        assert recording.readings.num_dead == frames.size - valid.size
+        # What is missing there was all lost in packets.
+        assert recording.readings.num_missing == 0
+        assert recording.readings.share_lost == pytest.approx(1 - valid.size / frames.size)
         assert recording.readings.celsius.low == valid.min() and recording.readings.celsius.high == valid.max()
         assert recording.readings.celsius.middle == pytest.approx(valid.mean(dtype=np.float64))
         assert recording.times.rate == pytest.approx(1000 / np.diff(times).mean())
@@ -124,7 +141,9 @@ def test_the_command_prints_tables_or_json(synthetic_data):
     for recording in statistics["recordings"]:
         row = next(line.split() for line in printed.splitlines() if line.startswith(recording["name"]))
         assert row[1:3] == [str(recording["num_frames"]), "20x30"]
-        assert f"{recording['readings']['share_dead']:.1%}" in row
+        readings = recording["readings"]
+        for part in ("lost", "missing"):
+            assert f"{readings[f'share_{part}']:.1%} in {readings[f'num_frames_{part}']}" in " ".join(row)
     for entry in statistics["classes"]:
         assert f"{entry['name']} " in printed
     assert f"train: {statistics['num_keyframes']['train']} keyframes" in printed
