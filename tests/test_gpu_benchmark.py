@@ -13,6 +13,7 @@ import psutil
 import pytest
 import torch
 
+from slowfast_thermal.errors import BAD_INPUT
 from tests.engine.test_train import REPOSITORY
 from tools.benchmarks.gpu import report, run
 
@@ -44,6 +45,16 @@ def test_all_parts_run_to_their_end(synthetic_data, tmp_path):
     assert {name: found["error"] for name, found in results.items() if "error" in found} == {}
     verdicts = [goal.title for goal in report.GOALS if report.judge(goal, results, on_gpu=False)[1] == "NOT MET"]
     assert verdicts == [] and finished.stdout.endswith((tmp_path / "benchmark_gpu_cpu.md").read_text() + "\n")
+
+
+def test_a_folder_without_data_is_named_with_its_option(tmp_path):
+    command = [sys.executable, "tools/benchmark.py", "gpu", "--data", str(tmp_path), "--output", str(tmp_path / "out")]
+    finished = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert finished.returncode == BAD_INPUT
+    assert (
+        finished.stderr
+        == f"Error: '{tmp_path}' holds no annotations/train.json: give --data the folder of a data set.\n"
+    )
 
 
 def fails(setting):

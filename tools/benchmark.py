@@ -26,7 +26,7 @@ import torch
 from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from slowfast_thermal.errors import INTERRUPTED, exit_codes
+from slowfast_thermal.errors import INTERRUPTED, InputError, exit_codes
 from slowfast_thermal.files import replacing
 from tools.benchmarks import checkpoint, data, growth, head, processes, recordings, simulation, step, waiting
 from tools.benchmarks.common import environment
@@ -57,6 +57,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    if args.data and not (Path(args.data) / "annotations" / "train.json").is_file():
+        raise InputError(f"'{args.data}' holds no annotations/train.json: give --data the folder of a data set.")
     device = torch.device(args.device)
     if args.part == "gpu":
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(INTERRUPTED))
