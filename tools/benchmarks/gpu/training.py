@@ -55,12 +55,13 @@ class _Watch:
             self.sampler, self.dataset = self._loader.sampler, self._loader.dataset
             return self
 
-        def read_watched(steps: list, *arguments: object) -> None:
+        def read_watched(steps: list, *arguments: object) -> object:
             start = time.perf_counter()
             losses = [step.loss for step in steps]
-            read(steps, *arguments)
+            found = read(steps, *arguments)
             self.device_waits.append(time.perf_counter() - start)
             self.losses += [float(loss) for loss in losses]
+            return found
 
         with (
             mock.patch.object(engine, "construct_train_loader", construct_watched),
