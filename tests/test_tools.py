@@ -1,9 +1,14 @@
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from slowfast_thermal.preparation.checks import Report
+from slowfast_thermal.preparation.findings import Finding
+from tools import thermal_data, visualize
 
 ROOT = Path(__file__).parents[1]
 PRINT = "from slowfast_thermal.errors import exit_codes\nwith exit_codes():\n    print('a line\\n' * 10_000)"
@@ -17,3 +22,34 @@ def test_a_program_whose_output_no_one_reads_ends_without_a_word(arguments, synt
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_every_script_can_be_started_by_its_name():
+    scripts = [*ROOT.glob("tools/*.py"), *ROOT.glob("projects/*/*.py"), *ROOT.glob("projects/*/*.sh")]
+    assert [path.name for path in scripts if path.read_text().startswith("#!") and not os.access(path, os.X_OK)] == []
+
+
+def test_overrides_may_stand_in_several_places(monkeypatch):
+    options = ["--mistakes", "2", "--output", "x.png"]
+    command = ["visualize.py", "--cfg", "x.yaml", "NUM_GPUS", "0", *options, "THERMAL.UNIT", "kelvin"]
+    monkeypatch.setattr(sys, "argv", command)
+    assert visualize.parse_args().overrides == ["NUM_GPUS", "0", "THERMAL.UNIT", "kelvin"]
+
+
+def test_many_findings_of_a_kind_are_cut_short(capsys):
+    findings = [Finding("warning", "boxes", f"image {number} has no box") for number in range(30)]
+    thermal_data.print_report(Report({"train": 30, "val": 0}, 1, findings, []))
+    lines = capsys.readouterr().out.splitlines()
+    assert "  boxes (30)" in lines and "    image 19 has no box" in lines
+    assert "    image 20 has no box" not in lines and "    and 10 more, which --json lists" in lines
+
+
+def test_a_data_set_without_validation_keyframes_is_split(handmade_data, tmp_path, monkeypatch, capsys):
+    folder = handmade_data.write()
+    (folder / "annotations" / "val.json").unlink()
+    command = ["thermal_data.py", "split", str(folder), str(tmp_path / "new"), "--by", "recording"]
+    monkeypatch.setattr(sys, "argv", command)
+    thermal_data.run_split(thermal_data.parse_args())
+    parts = [json.loads((tmp_path / "new" / f"{part}.json").read_text())["images"] for part in ("train", "val")]
+    assert len(parts[0]) + len(parts[1]) == len(handmade_data.document["images"]) and all(parts)
+    assert capsys.readouterr().out.endswith(f"Wrote {tmp_path / 'new'}\n")

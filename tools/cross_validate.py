@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--seeds", type=int, default=1, help="runs of each fold, from RNG_SEED on (default 1)")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="override configuration keys")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def main() -> None:
@@ -37,8 +37,10 @@ def main() -> None:
         args = parse_args()
     with exit_codes(), watched_signals():
         folds = read_folds(args.folds)
-        table = cross_validate(load_config(args.cfg, args.overrides), folds, args.seeds)
+        cfg = load_config(args.cfg, args.overrides)
+        table = cross_validate(cfg, folds, args.seeds)
         print(table.to_markdown(index=False, disable_numparse=True))
+        print(f"Wrote {Path(cfg.OUTPUT_DIR) / 'table.md'}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ The same command goes on where an earlier one was interrupted. OUTPUT_DIR/table.
 
 import argparse
 import signal
+from pathlib import Path
 
 # A signal waits until all is imported and can answer it.
 signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT))
@@ -32,15 +33,18 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--seeds", type=int, default=3, help="runs of each size, from RNG_SEED on (default 3)")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="override configuration keys")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def main() -> None:
     with exit_codes():
         args = parse_args()
     with exit_codes(), watched_signals():
-        table = learning_curve(load_config(args.cfg, args.overrides), args.sizes, args.seeds)
+        cfg = load_config(args.cfg, args.overrides)
+        table = learning_curve(cfg, args.sizes, args.seeds)
         print(table.to_markdown(index=False, floatfmt=".3f"))
+        for name in ("table.md", "curve.png"):
+            print(f"Wrote {Path(cfg.OUTPUT_DIR) / name}")
 
 
 if __name__ == "__main__":

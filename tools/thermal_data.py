@@ -34,6 +34,10 @@ from slowfast_thermal.preparation.statistics import Range, RecordingStatistics, 
 from slowfast_thermal.preparation.synthetic import synthesize
 from slowfast_thermal.simulation.parameters import PRIORS
 
+TRAIN_FILE, VAL_FILE = "annotations/train.json", "annotations/val.json"
+# Findings of a kind that validate prints at most.
+MAX_OF_KIND = 20
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -95,6 +99,7 @@ def parse_args() -> argparse.Namespace:
 
     command = commands.add_parser("split", help="write a data set's train.json and val.json with another split")
     add_data_arguments(command)
+    command.set_defaults(val=None)
     command.add_argument("output_dir", metavar="ANNOTATIONS_FOLDER", help="new or empty folder")
     command.add_argument(
         "--by", choices=FOLD_SPLITS, default="session", help="what train and val do not share (default session)"
@@ -124,13 +129,13 @@ def parse_args() -> argparse.Namespace:
 
 def add_data_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("data_dir", metavar="FOLDER", help="folder of the data set, with the recordings in frames/")
-    for split in ("train", "val"):
+    for split, default in (("train", TRAIN_FILE), ("val", VAL_FILE)):
         command.add_argument(
             f"--{split}",
             metavar="FILE",
             nargs="+",
-            default=[f"annotations/{split}.json"],
-            help=f"annotation files, seen from the folder (default annotations/{split}.json)",
+            default=[default],
+            help=f"annotation files, seen from the folder (default {default})",
         )
     command.add_argument("--json", action="store_true", help="print JSON")
 
@@ -238,7 +243,10 @@ def print_report(report: Report) -> None:
         print(f"\n{len(findings)} {severity}{'s' * (len(findings) != 1)}")
         for kind in dict.fromkeys(finding.kind for finding in findings):
             messages = [finding.message for finding in findings if finding.kind == kind]
-            print(f"  {kind} ({len(messages)})", *messages, sep="\n    ")
+            num_of_kind = len(messages)
+            if len(messages) > MAX_OF_KIND:
+                messages[MAX_OF_KIND:] = [f"and {len(messages) - MAX_OF_KIND} more, which --json lists"]
+            print(f"  {kind} ({num_of_kind})", *messages, sep="\n    ")
 
 
 def run_stats(args: argparse.Namespace) -> None:
@@ -305,7 +313,7 @@ def run_split(args: argparse.Namespace) -> None:
     if args.by == "block" or args.guard:
         raise InputError("--by block and --guard are for folds: give their number with --folds.")
     summary = split_again(
-        [Path(args.data_dir) / name for name in (*args.train, *args.val)],
+        annotation_files(args),
         args.output_dir,
         split=args.by,
         session_pattern=args.session_pattern,
@@ -321,9 +329,15 @@ def run_split(args: argparse.Namespace) -> None:
         print(f"Wrote {args.output_dir}")
 
 
+def annotation_files(args: argparse.Namespace) -> list[Path]:
+    """Those to split; val.json may be missing where --val does not name it."""
+    train, val = ([Path(args.data_dir) / name for name in names] for names in (args.train, args.val or [VAL_FILE]))
+    return [*train, *(path for path in val if args.val or path.exists())]
+
+
 def run_split_folds(args: argparse.Namespace) -> None:
     folds = split_folds(
-        [Path(args.data_dir) / name for name in (*args.train, *args.val)],
+        annotation_files(args),
         args.output_dir,
         split=args.by,
         num_folds=args.folds,
@@ -360,6 +374,8 @@ def run_likeness(args: argparse.Namespace) -> None:
     print_table(rows)
     print(
         f"\n{found.counts[0]} and {found.counts[1]} keyframes; a forest on all numbers tells them apart with AUC {found.auc:.3f}"
+        "\n(AUC 0.5: by chance, 1: always). Temperatures are in degrees Celsius less the frame's median, box sizes in parts of"
+        "\nthe image's height."
     )
 
 
@@ -369,7 +385,8 @@ def run_doubts(args: argparse.Namespace) -> None:
     doubts = list_doubts(args.data_dir, read_folds(args.folds), args.output_dir, args.predictions, args.pictures)
     for doubt in doubts[: args.pictures]:
         print(f"{doubt.strength:.2f}  {doubt.keyframe.image_id}: {doubt.reason}")
-    print(f"Wrote {args.output_dir / 'doubts.csv'} ({len(doubts)} doubts)")
+    num_shown = min(args.pictures, len(doubts))
+    print(f"Wrote {args.output_dir / 'doubts.csv'} ({len(doubts)} doubts) and pictures of the first {num_shown}")
 
 
 def recordings_progress(paths: list[Path]) -> tqdm:
@@ -381,7 +398,12 @@ def print_json(result: object) -> None:
 
 
 def listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.items())
+    """As in "2 sitting, 3 standing; no lying"."""
+    absent = [name for name, count in counts.items() if not count]
+    parts = [", ".join(f"{count} {name}" for name, count in counts.items() if count)]
+    if absent:
+        parts.append(f"no {', '.join(absent)}")
+    return "; ".join(filter(None, parts))
 
 
 COMMANDS = {

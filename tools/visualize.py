@@ -44,7 +44,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="file to write, .png, .gif or .mp4")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="override configuration keys")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def visualize(args: argparse.Namespace) -> None:
