@@ -105,17 +105,17 @@ class BoxCollection:
         if not are_most and fewest > _FEW * num:
             return
         fault = (
-            f"{where}: read as {self._convention}, {num_outside} of {num} boxes lie outside the image, {num_cut} reach over "
-            f"its edge and {num_misfits - num_outside - num_cut} are smaller than a pixel"
+            f"{where}: as {self._convention}, {num_misfits} of {num} boxes do not fit their image ({num_outside} lie outside, "
+            f"{num_cut} reach over the edge, {num_misfits - num_outside - num_cut} are smaller than a pixel)"
         )
         self.clipped, self.dropped = [], []
         if fewest > _FEW * num:
             raise InputError(f"{fault}: correct them.")
-        better = " or as ".join(other for other, count in misfits.items() if count == fewest)
+        better = ", or as ".join(other for other, count in misfits.items() if count == fewest)
         remedy = (
             "convert them" if num_outside >= num_cut else "convert them, or if they are right, cut them at the edge"
         )
-        raise InputError(f"{fault}, but read as {better}, {fewest or 'none'} do: {remedy}.")
+        raise InputError(f"{fault}, but {num - fewest} fit as {better}: {remedy}.")
 
 
 def _count_misfits(numbers: np.ndarray, convention: str, sizes: np.ndarray) -> int:

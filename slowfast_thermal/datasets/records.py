@@ -14,7 +14,7 @@ from slowfast_thermal.user_input import is_file, shortened
 def read_json(path: Path) -> object:
     """What a JSON file holds. Raises InputError if there is none or it is not valid."""
     if not is_file(path):
-        raise InputError(f"File '{path}' does not exist: check DATA.PATH_TO_DATA_DIR and the names under it.")
+        raise InputError(f"File '{path}' does not exist: check its name and the folder of the data set.")
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:

@@ -85,14 +85,16 @@ class Thermal(torch.utils.data.Dataset):
             labels = [np.zeros((len(found), len(self.classes)), np.float32) for found in boxes]
         self._samples = [sample for sample in zip(self.keyframes, boxes, labels) if len(sample[1])]
         if not self._samples and split != "val":
-            remedy = "annotate some" if split == "train" else "annotate some, or set TEST.ENABLE False to train without"
+            remedy = "annotate some"
+            if split != "train":
+                remedy += ", name detected people by THERMAL.TEST_DETECTIONS, or set TEST.ENABLE False to train without"
             raise InputError(f"{where} has a person's box, so there is nothing to {purpose} on: {remedy}.")
         self._configure(cfg, split)
         logger.info(
-            "%s: %d keyframes with %d boxes in %d recordings; %d boxes cut at the image's edge, %d outside it dropped, %d "
-            "joined to a person's first one.",
-            split, len(self), sum(len(b) for _, b, _ in self._samples), len(self.recordings),
-            annotations.num_clipped, annotations.num_dropped, len(annotations.joined),
+            "%s: keyframes: %d, boxes: %d (%d cut at the image's edge, %d outside it dropped, %d joined to a person's first "
+            "one), recordings: %d.",
+            split, len(self), sum(len(b) for _, b, _ in self._samples),
+            annotations.num_clipped, annotations.num_dropped, len(annotations.joined), len(self.recordings),
         )  # fmt: skip
 
     def _configure(self, cfg, split: str) -> None:

@@ -62,8 +62,9 @@ def check_times(findings: Findings, recording: Recording, times: Times | None) -
         findings.warning(
             "times",
             f"{recording.path}: {times.interval.low:.0f} to {times.interval.high:.0f} ms from frame to frame with a median of "
-            f"{times.interval.middle:.0f}; {times.irregular:.0%} differ from it by more than a factor of two, "
-            f"{times.num_gaps} exceed it by more than ten: record or resample at a steady rate.",
+            f"{times.interval.middle:.0f}; {times.irregular:.0%} are less than half or more than twice that, and "
+            f"{times.num_gaps} more than ten times: record at a steady rate, or set THERMAL.CLIP_SECONDS so that every clip "
+            "spans the same time.",
         )
 
 

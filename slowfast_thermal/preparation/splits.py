@@ -100,7 +100,11 @@ def draw_val(images: list[dict], split: str, session_pattern: str, val_fraction:
     groups = groups_of(images, split, session_pattern)
     names = sorted(set(groups))
     if len(names) < 2:
-        remedy = "add keyframes" if split == "keyframe" else f"add another {split}, or split by something smaller"
+        remedy = (
+            "add keyframes"
+            if split == "keyframe"
+            else f"add another {split}, or make folds by block with tools/thermal_data.py split"
+        )
         raise InputError(
             f"All keyframes belong to one {split}, '{names[0]}', and train and val need one each: {remedy}."
         )

@@ -139,7 +139,7 @@ def test_boxes_of_another_convention_are_one_sentence_that_names_it(tmp_path, na
     path = write(tmp_path, with_boxes(convention))
     with pytest.raises(
         InputError,
-        match=f"train.json, annotations: read as centre x.* but read as (.* or as )?{name}( or as .*)?, none do: ",
+        match=f"train.json, annotations: as centre x.* do not fit .* but 20 fit as (.*, or as )?{name}(, or as .*)?: convert",
     ):
         load_annotations([path])
 
@@ -150,7 +150,7 @@ def test_of_pixel_boxes_without_image_sizes_it_is_said_that_they_lie_outside(tmp
         for image in document["images"]:
             del image["width"]
 
-    message = r"annotations: read as .*, [12]\d of 20 boxes lie outside the image, \d reach over its edge and .*: correct them"
+    message = r"annotations: as .*, \d+ of 20 boxes do not fit their image \([12]\d lie outside, \d reach over the edge, .*: correct them"
     with pytest.raises(InputError, match=message):
         load_annotations([write(tmp_path, change)])
 
@@ -169,7 +169,7 @@ def test_boxes_that_reach_over_one_edge_may_be_right_all_the_same(tmp_path):
     def change(document):
         with_boxes(lambda x, y, w, h: [0.1 if x < 0.4 else 0.5, 0.5, 0.3, h])(document)
 
-    with pytest.raises(InputError, match=r"8 reach over its edge .*, or if they are right, cut them at the edge\."):
+    with pytest.raises(InputError, match=r"8 reach over the edge.*, or if they are right, cut them at the edge\."):
         load_annotations([write(tmp_path, change)])
 
 
@@ -178,7 +178,7 @@ def test_boxes_of_which_most_are_cut_are_refused(tmp_path):
         with_boxes(lambda x, y, w, h: [x, y, w + 0.9, h])(document)
 
     with pytest.raises(
-        InputError, match=r"annotations: read as .* 0 of 20 boxes lie outside .* 20 reach over .*correct"
+        InputError, match=r"annotations: as .* 20 of 20 boxes do not fit .*\(0 lie outside, 20 reach over .*correct"
     ):
         load_annotations([write(tmp_path, change)])
 

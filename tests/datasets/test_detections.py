@@ -78,7 +78,11 @@ def test_numbers_and_text_are_different_ids(tmp_path):
             r"1 are of no keyframe here \(such as 'R1' at 7 ms\): give the detections of",
         ),
         ("boxes.json", [coco("z")], r"1 are of no keyframe here \(such as image_id 'z'\)"),
-        ("boxes.json", [coco("a", (90, 4, 3, 3))], r"read as left x, top y, .* 1 of 1 boxes lie outside the image"),
+        (
+            "boxes.json",
+            [coco("a", (90, 4, 3, 3))],
+            r"as left x, top y, .* 1 of 1 boxes do not fit their image \(1 lie outside",
+        ),
         ("boxes.json", [], r"boxes\.json holds no records: run the detector again"),
         ("boxes.csv", "", r"boxes\.csv holds no records: run the detector again"),
     ],
@@ -94,14 +98,14 @@ def test_where_no_detection_is_left_the_file_and_the_reason_are_named(tmp_path, 
         (
             "boxes.json",
             [coco("a", (0.1, 0.2, 0.3, 0.4))] * 9,
-            r"read as left x, top y, width, height, each divided",
+            r"9 fit as left x, top y, width, height, each divided",
         ),
-        ("boxes.json", [coco("a", (50, 20, 55, 38))] * 9, r"read as x1, y1, x2, y2 in pixels, none do"),
-        ("boxes.csv", "R1,100,6,8,18,16,,0.9\n" * 9, r"read as .* in pixels, none do"),
+        ("boxes.json", [coco("a", (50, 20, 55, 38))] * 9, r"9 fit as x1, y1, x2, y2 in pixels: convert"),
+        ("boxes.csv", "R1,100,6,8,18,16,,0.9\n" * 9, r"9 fit as .* in pixels: convert"),
     ],
 )
 def test_boxes_of_another_convention_are_one_sentence_that_names_it(tmp_path, name, content, message):
-    with pytest.raises(InputError, match=rf"{name}: read as .* but {message}"):
+    with pytest.raises(InputError, match=rf"{name}: as .* but {message}"):
         detect(written(tmp_path / name, content))
 
 

@@ -438,9 +438,9 @@ def test_missing_folders_and_raw_files_are_named(data, tmp_path):
         (
             [keyframe("HALL_R1", t, PERSON) for t in (2000, 3000)],
             {"split": "recording"},
-            "one recording, 'HALL_R1'.*smaller",
+            "one recording, 'HALL_R1'.* by block",
         ),
-        ([keyframe(f"HALL_R{i}", 2000, PERSON) for i in (1, 2)], {}, "one session, 'HALL'.*smaller"),
+        ([keyframe(f"HALL_R{i}", 2000, PERSON) for i in (1, 2)], {}, "one session, 'HALL'.* by block"),
         ([keyframe("HALL_R1", 2000, PERSON)], {"session_pattern": "(.*)_S"}, "'HALL_R1' does not tell its session"),
     ],
 )
@@ -489,8 +489,8 @@ def test_the_command_prints_what_was_kept_and_skipped(data, tmp_path):
     done = run_command(data.raw, data.frames, data.output, *settings)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        "train: 2 keyframes; boxes: 0 sitting, 2 standing; furniture and objects: 2 chair",
-        "val: 1 keyframes; boxes: 0 sitting, 1 standing; furniture and objects: 1 chair",
+        "train: 2 keyframes; boxes: 2 standing; no sitting; furniture and objects: 2 chair",
+        "val: 1 keyframes; boxes: 1 standing; no sitting; furniture and objects: 1 chair",
         "Skipped 1 keyframes",
         "  1: its time has a keyframe already",
         "Skipped 1 boxes",
