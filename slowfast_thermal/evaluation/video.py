@@ -56,8 +56,9 @@ def write_pictures(path: Path, pictures: Iterable[Image.Image], durations: Seque
 
 def _write_sheet(path: str, pictures: Iterable[Image.Image], _durations: Sequence[int]) -> None:
     pictures = list(pictures)
-    columns = math.ceil(math.sqrt(len(pictures)))
     width, height = (max(picture.size[axis] for picture in pictures) for axis in (0, 1))
+    # About as wide as high, also of pictures that are not.
+    columns = math.ceil(math.sqrt(len(pictures) * height / width))
     sheet = Image.new("RGB", (columns * width, math.ceil(len(pictures) / columns) * height), "white")
     for place, picture in enumerate(pictures):
         sheet.paste(picture, (place % columns * width, place // columns * height))

@@ -103,6 +103,12 @@ def test_a_sheet_shows_all_keyframes(dataset, tmp_path):
     assert [has_boxes(cell) and np.asarray(cell).min() == 0 for cell in cells] == [True, True, True, False]
 
 
+def test_a_sheet_of_wide_pictures_is_about_as_wide_as_high(tmp_path):
+    pictures = [Image.new("RGB", (40, 10))] * 12
+    write_pictures(tmp_path / "x.png", pictures, [100] * 12)
+    assert Image.open(tmp_path / "x.png").size == (80, 60)
+
+
 def test_mistakes_come_with_the_most_confident_first(random_evaluation, tmp_path):
     dataset, evaluation, _ = random_evaluation
     chosen = scenes.mistake_scenes(dataset, 3, evaluation.detections, 64)
