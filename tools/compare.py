@@ -42,8 +42,10 @@ def main() -> None:
         check_session_pattern(args.session_pattern)
         runs = (args.first_run, args.first), (args.second_run, args.second)
         found = compare(*runs, args.samples, args.session_pattern)
-        rows = [(name, *map("{:+.3f}".format, values)) for name, values in found.items()]
-        print(tabulate(rows, headers=["A less B", "difference", "95 % from", "to"], disable_numparse=True))
+        rows = [(name, f"{mean:+.3f}", f"{low:+.3f} to {high:+.3f}") for name, (mean, low, high) in found.items()]
+        for letter, (folder, what) in zip("AB", runs):
+            print(f"{letter}: {BASELINES.get(what, what)} of {folder}")
+        print(tabulate(rows, headers=["", "A less B", "95 % interval"], disable_numparse=True))
 
 
 if __name__ == "__main__":

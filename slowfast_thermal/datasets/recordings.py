@@ -24,6 +24,9 @@ from slowfast_thermal.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+# Recordings whose lost packets the log of this process has told of.
+_told: set[Path] = set()
+
 # Frames read at a time, or as many as HDF5 decompresses at once.
 _PART = 64
 # Parts in which a valid reading is sought before a window; what is missing longer stands in `Gaps`.
@@ -65,7 +68,6 @@ class Recording:
         self.fill_temperature = fill_temperature
         self._file = self._frames = self._filled = self._gaps = None
         self._repair = None if packet_length is None else RecordingRepair(packet_length)
-        self._is_told = False
         self._open()
         self.unit = unit_of(self._frames, str(path), unit)
         self.timestamps = self._read_timestamps()
@@ -206,10 +208,10 @@ class Recording:
             yield decode(start, min(start + self._part, self.num_frames))
 
     def _tell_repairs(self, what: str) -> None:
-        """Tells once about lost packets, if there are any; of several workers the first."""
+        """Tells once a process about lost packets, if there are any; of several workers the first."""
         worker = torch.utils.data.get_worker_info()
-        if self.repairs and not self._is_told and not (worker and worker.id):
-            self._is_told = True
+        if self.repairs and self.path not in _told and not (worker and worker.id):
+            _told.add(self.path)
             logger.info("%s: packets of %d readings were lost %s.", self.name, self.packet_length, what)
 
     def _read_window(self, start: int, stop: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import simplejson
 from tabulate import tabulate
 
@@ -11,14 +12,16 @@ from slowfast_thermal.datasets.records import read_csv
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.baselines import BASELINES, Assessment
 from slowfast_thermal.evaluation.metrics import AvaBoxes, Evaluation
-from slowfast_thermal.evaluation.people import keyframe_key
+from slowfast_thermal.evaluation.people import keyframe_key, rows_of_people
 from slowfast_thermal.evaluation.scores import Scores
 from slowfast_thermal.files import replacing
 from slowfast_thermal.user_input import is_file, shortened
 
 
 def results_table(evaluation: Evaluation) -> str:
-    """A table with every class, its AP and number of boxes."""
+    """A table with every class, its AP and number of boxes; where nobody is annotated, with the predicted people."""
+    if evaluation.json_map is None:
+        return _people_table(evaluation)
     rows = [
         [name, evaluation.num_boxes[name], "no boxes" if ap is None else f"{ap:.3f}"]
         for name, ap in evaluation.class_ap.items()
@@ -27,6 +30,13 @@ def results_table(evaluation: Evaluation) -> str:
     mean = f"{evaluation.mean_ap:.3f}" if num_classes else "no boxes"
     rows.append([f"mean of {num_classes} classes", sum(evaluation.num_boxes.values()), mean])
     return tabulate(rows, headers=["class", "boxes", "AP"], colalign=("left", "right", "right"), disable_numparse=True)
+
+
+def _people_table(evaluation: Evaluation) -> str:
+    classes, detections = list(evaluation.class_ap), evaluation.detections
+    best = [rows_of_people(detections, key, len(classes))[1].argmax(axis=1) for key in detections[0]]
+    counts = np.bincount(np.concatenate(best), minlength=len(classes)) if best else np.zeros(len(classes), int)
+    return tabulate(zip(classes, counts), headers=["highest class", "predicted people"])
 
 
 def result_sentence(evaluation: Evaluation, interval: tuple[float, float]) -> str:
@@ -38,8 +48,10 @@ def result_sentence(evaluation: Evaluation, interval: tuple[float, float]) -> st
 
 def summary(assessment: Assessment) -> str:
     """The scores with their intervals, those of the baselines beside them, and the remarks, for the console."""
-    lines = [result_sentence(assessment.scores.evaluation, assessment.intervals["mAP"]), ""]
-    lines.append(tabulate(score_rows(assessment), headers="keys", floatfmt=".3f", missingval="-"))
+    evaluation = assessment.scores.evaluation
+    lines = [result_sentence(evaluation, assessment.intervals["mAP"])]
+    if evaluation.json_map is not None:
+        lines += ["", tabulate(score_rows(assessment), headers="keys", floatfmt=".3f", missingval="-")]
     return "\n".join([*lines, "", *assessment.remarks])
 
 

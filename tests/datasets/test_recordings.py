@@ -10,6 +10,7 @@ import psutil
 import pytest
 import torch
 
+from slowfast_thermal.datasets import recordings
 from slowfast_thermal.datasets.recording_cache import RecordingCache
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.errors import InputError
@@ -123,13 +124,15 @@ def test_frames_are_left_as_they_stand_where_no_repair_is_asked_for(lossy):
 @pytest.mark.parametrize(
     "cached, message", [(True, r"in \d+ of 300 frames; \d+ were put right, 0 are"), (False, "as it is read")]
 )
-def test_repairs_are_told_once(lossy, caplog, cached, message):
-    recording = open_recording(lossy[0], packet_length=0)
+def test_repairs_are_told_once_however_often_a_file_is_opened(lossy, caplog, monkeypatch, cached, message):
+    monkeypatch.setattr(recordings, "_told", set())
     with caplog.at_level("INFO"):
-        if cached:
-            recording.cache(torch.device("cpu"))
-        for start in (0, 100, 0):
-            recording.read(np.arange(start, start + 64))
+        for _ in range(2):
+            recording = open_recording(lossy[0], packet_length=0)
+            if cached:
+                recording.cache(torch.device("cpu"))
+            for start in (0, 100, 0):
+                recording.read(np.arange(start, start + 64))
     (told,) = [record.getMessage() for record in caplog.records if "packets of 144" in record.getMessage()]
     assert re.search(message, told)
 

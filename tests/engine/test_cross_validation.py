@@ -109,7 +109,11 @@ def test_the_commands_cross_validate_and_compare(synthetic_data, folds, tmp_path
     command = [sys.executable, TOOLS / "cross_validate.py", "--cfg", cfg, "--folds", next(iter(folds.values())).parent]
     settings = ["DATA.PATH_TO_DATA_DIR", synthetic_data, "MODEL.NUM_CLASSES", "8", "OUTPUT_DIR", output]
     done = subprocess.run([*command, *settings], capture_output=True, text=True)
-    assert done.returncode == 0 and "all together" in done.stdout, done.stderr
+    assert done.returncode == 0 and done.stdout.endswith(f"Wrote {output / 'table.md'}\n"), done.stderr
     command = [sys.executable, TOOLS / "compare.py", output / "seed_0", output / "seed_0", "--second", "box_trees"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0 and "top1" in done.stdout, done.stderr
+    assert done.stdout.splitlines()[:2] == [
+        f"A: predictions of {output / 'seed_0'}",
+        f"B: trees on the box's four numbers of {output / 'seed_0'}",
+    ]
