@@ -41,8 +41,8 @@ def main() -> None:
         args = parse_args()
     with exit_codes(), watched_signals():
         cfg = load_config(args.cfg, args.overrides)
-        table = learning_curve(cfg, args.sizes, args.seeds)
-        print(table.to_markdown(index=False, floatfmt=".3f"))
+        learning_curve(cfg, args.sizes, args.seeds)
+        print((Path(cfg.OUTPUT_DIR) / "table.md").read_text(encoding="utf-8"), end="")
         for name in ("table.md", "curve.png"):
             print(f"Wrote {Path(cfg.OUTPUT_DIR) / name}")
 

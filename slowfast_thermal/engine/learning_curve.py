@@ -95,7 +95,8 @@ def _scores(size: int, run: Run) -> list[list[object]]:
 
 
 def _write(table: pd.DataFrame, output_dir: Path) -> None:
-    text = table.to_markdown(index=False, floatfmt=".3f")
+    # One seed has no spread.
+    text = table.dropna(axis=1, how="all").to_markdown(index=False, floatfmt=".3f")
     for name, content in (("table.md", f"{text}\n"), ("table.csv", table.to_csv(index=False))):
         with replacing(output_dir / name) as temporary:
             Path(temporary).write_text(content, encoding="utf-8")

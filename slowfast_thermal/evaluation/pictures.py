@@ -114,7 +114,7 @@ def describe(person: Person, classes: list[str]) -> str:
         return annotated
     predicted = f"{classes[person.best]} {person.scores[person.best]:.2f}"
     if not person.actions:
-        return f"{predicted}, annotated no one"
+        return f"{predicted}, not annotated"
     return f"{predicted}, {'as annotated' if person.actions == [person.best] else annotated}"
 
 

@@ -38,6 +38,12 @@ def test_smaller_subsets_are_part_of_larger_ones_and_tested_on_the_same_keyframe
     assert (folder / "curve.png").stat().st_size and (folder / "table.md").is_file()
 
 
+def test_one_seed_has_no_column_of_spread(cfg):
+    learning_curve(cfg, [6], 1)
+    text = (Path(cfg.OUTPUT_DIR) / "table.md").read_text()
+    assert "mAP" in text and "std" not in text and "nan" not in text
+
+
 def test_more_keyframes_than_there_are_are_refused(cfg):
     with pytest.raises(InputError, match="Sizes of 5 to 500 keyframes, but there are"):
         learning_curve(cfg, [5, 500], 1)

@@ -92,7 +92,7 @@ def test_words_tell_right_wrong_missed_and_invented_people():
     assert describe(Person([0], BOX, BOX, scores), CLASSES) == f"{CLASSES[1]} 0.75, annotated standing"
     assert describe(Person([0], BOX), CLASSES) == "annotated standing"
     assert describe(Person([0, 1], BOX, BOX, scores), CLASSES).endswith(f"0.75, annotated standing, {CLASSES[1]}")
-    assert describe(Person([], None, BOX, scores), CLASSES) == f"{CLASSES[1]} 0.75, annotated no one"
+    assert describe(Person([], None, BOX, scores), CLASSES) == f"{CLASSES[1]} 0.75, not annotated"
 
 
 def test_a_keyframe_and_its_clip_show_the_frame_of_the_recording(handmade_data, small_config):
