@@ -21,7 +21,9 @@ CPU = torch.device("cpu")
 
 
 def test_the_first_parts_run_and_are_written(synthetic_data, tmp_path):
-    results = run.measure(5, CPU, str(synthetic_data), tmp_path, ["machine", "parity", "speed:by_operation", "training:resume"])
+    results = run.measure(
+        5, CPU, str(synthetic_data), tmp_path, ["machine", "parity", "speed:by_operation", "training:resume"]
+    )
     assert [name for name, found in results.items() if "error" in found] == []
     assert json.loads((tmp_path / "benchmark_gpu_cpu.json").read_text()) == results
     text = (tmp_path / "benchmark_gpu_cpu.md").read_text()

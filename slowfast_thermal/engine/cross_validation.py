@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from slowfast_thermal.engine.runs import Run, complete_runs, make_run
+from slowfast_thermal.engine.runs import Run, complete_runs, make_run, write_table
 from slowfast_thermal.evaluation.baselines import BASELINES, compare_with
 from slowfast_thermal.evaluation.bootstrap import MEASURES, difference
 from slowfast_thermal.evaluation.results import write_results
 from slowfast_thermal.evaluation.runs import Tested, read_run, together
 from slowfast_thermal.evaluation.scores import Scores, score
-from slowfast_thermal.files import replacing
 
 
 def cross_validate(cfg, folds: dict[str, Path], num_seeds: int) -> pd.DataFrame:
@@ -48,11 +47,7 @@ def cross_validate(cfg, folds: dict[str, Path], num_seeds: int) -> pd.DataFrame:
         pooled = [_pool(seed, [tested[seed, name] for name in folds], runs, cfg) for seed in seeds]
         rows += _rows("all together", pooled, cfg)
     table = pd.DataFrame(rows).fillna("")
-    output_dir = Path(cfg.OUTPUT_DIR)
-    text = table.to_markdown(index=False, disable_numparse=True)
-    for name, content in (("table.md", f"{text}\n"), ("table.csv", table.to_csv(index=False))):
-        with replacing(output_dir / name) as temporary:
-            Path(temporary).write_text(content, encoding="utf-8")
+    write_table(table, table.to_markdown(index=False, disable_numparse=True), Path(cfg.OUTPUT_DIR))
     return table
 
 

@@ -20,7 +20,6 @@ import torch
 from slowfast_thermal import pyslowfast, signals
 from slowfast_thermal.checkpoint.sources import SOURCES
 from slowfast_thermal.datasets import Thermal
-from slowfast_thermal.datasets.recordings import size_faults
 from slowfast_thermal.engine.interruption import signals_handled_by, watched_signals
 from slowfast_thermal.engine.processes import Place, process_group
 from slowfast_thermal.engine.tensorboard import board_folder
@@ -44,9 +43,9 @@ def check_run(cfg, place: Place | None = None) -> None:
         place: of this process, if something else started the processes.
 
     Raises:
-        InputError: the data have a problem or do not fit the configuration, a batch is larger than the data set or cannot be shared by
-            the processes, the blocks of IA cannot be connected, a checkpoint is missing, or OUTPUT_DIR cannot be
-            written.
+        InputError: the data have a problem or do not fit the configuration, a batch is larger than the data set or
+            cannot be shared by the processes, the blocks of IA cannot be connected, a checkpoint is missing, or
+            OUTPUT_DIR cannot be written.
     """
     processes = place.world_size if place else max(cfg.NUM_GPUS, 1) * cfg.NUM_SHARDS
     if cfg.TRAIN.ENABLE and cfg.TRAIN.BATCH_SIZE % processes:
@@ -94,8 +93,6 @@ def _check_data(cfg, *sets: Thermal | None) -> None:
     """
     recordings = {recording.name: recording for part in sets if part for recording in part.files()}
     keyframes = (part.keyframes if part else [] for part in sets)
-    for fault in size_faults(recordings.values()):
-        raise fault
     if recordings:  # simulated clips have none
         refuse_problems(*keyframes, list(recordings.values()), DataSettings.from_config(cfg))
 

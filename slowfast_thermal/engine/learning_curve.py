@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from slowfast_thermal.datasets import Thermal
-from slowfast_thermal.engine.runs import Run, complete_runs, make_run
+from slowfast_thermal.engine.runs import Run, complete_runs, make_run, write_table
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.baselines import BASELINES
 from slowfast_thermal.evaluation.bootstrap import MEASURES
@@ -97,9 +97,7 @@ def _scores(size: int, run: Run) -> list[list[object]]:
 def _write(table: pd.DataFrame, output_dir: Path) -> None:
     # One seed has no spread.
     text = table.dropna(axis=1, how="all").to_markdown(index=False, floatfmt=".3f")
-    for name, content in (("table.md", f"{text}\n"), ("table.csv", table.to_csv(index=False))):
-        with replacing(output_dir / name) as temporary:
-            Path(temporary).write_text(content, encoding="utf-8")
+    write_table(table, text, output_dir)
     figure_picture(plot_learning_curve(table)).save(output_dir / "curve.png")
 
 

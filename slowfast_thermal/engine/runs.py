@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from slowfast_thermal.engine.launch import check_run, launch_run
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.files import replacing
@@ -62,6 +64,13 @@ def complete_runs(runs: Sequence[Run]) -> None:
         with replacing(run.folder / _RECORD) as temporary:
             Path(temporary).write_text(json.dumps(_made_from(run), indent=2) + "\n", encoding="utf-8")
         launch_run(run.cfg.clone(), "tcp://localhost:9999")
+
+
+def write_table(table: pd.DataFrame, text: str, folder: Path) -> None:
+    """Writes what all runs found as `table.csv` and, as Markdown `text`, as `table.md`."""
+    for name, content in (("table.md", f"{text}\n"), ("table.csv", table.to_csv(index=False))):
+        with replacing(folder / name) as temporary:
+            Path(temporary).write_text(content, encoding="utf-8")
 
 
 def _made_from(run: Run) -> dict[str, str]:

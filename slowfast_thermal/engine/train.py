@@ -62,11 +62,11 @@ def train(cfg) -> None:
     """
     pyslowfast.setup_logging(cfg.OUTPUT_DIR)
     device = current_device(cfg)
-    dataset = training_set(cfg)
     if cfg.MODEL.TREES_WEIGHT and du.get_rank() == 0:
         fit_run_trees(cfg)
     if cfg.MODEL.TREES_WEIGHT == 1:
         return
+    dataset = training_set(cfg)
     loader = construct_train_loader(cfg, dataset, du.get_rank(), du.get_world_size())
     val_loader = _prepare_validation(cfg, dataset)
     loss_function = build_loss(cfg, torch.from_numpy(dataset.class_counts)).to(device)

@@ -176,8 +176,11 @@ def refuse_problems(
         settings: of the run.
 
     Raises:
-        InputError: the first problem of a kind that the settings do not accept, and how many there are.
+        InputError: frames of different sizes; or the first problem of a kind that the settings do not accept, and how many
+            there are.
     """
+    for fault in size_faults(recordings):
+        raise fault
     findings = Findings(None, settings.accepted)
     by_name = {recording.name: recording for recording in recordings}
     _check_both(findings, train, val)

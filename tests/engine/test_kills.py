@@ -127,9 +127,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(synthetic
             fits = code == -signal.SIGKILL
         else:
             fits = code == INTERRUPTED and "Interrupted: SIG" in told and "Traceback" not in told
-        assert fits, (
-            f"{stage}, {number.name}, to the group: {is_group}, code {code}:\n{told[-3000:]}"
-        )
+        assert fits, f"{stage}, {number.name}, to the group: {is_group}, code {code}:\n{told[-3000:]}"
         orderly += 1
     assert run_until(output) == 0, path.read_text()
     assert_same_end(output, whole)
