@@ -29,6 +29,7 @@ setup(
         "opencv-python-headless",
         "psutil",
         "scikit-learn",
+        "joblib",
     ],
     extras_require={
         "detectron2": ["detectron2"],

@@ -188,7 +188,7 @@ def run_synthesize(args: argparse.Namespace) -> None:
         width=args.width,
         val_fraction=args.val_fraction,
         seed=args.seed,
-        progress=lambda numbers: tqdm(numbers, desc="recordings", disable=None),
+        progress=lambda recordings, number: tqdm(recordings, desc="recordings", total=number, disable=None),
     )
     for split, boxes in summary.num_boxes.items():
         print(f"{split}: {summary.num_keyframes[split]} keyframes; boxes: {listed(boxes)}")

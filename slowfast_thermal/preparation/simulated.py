@@ -5,9 +5,12 @@ start, end}, in milliseconds of the recording's timestamps: what each person did
 """
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, cpu_count, delayed
 
 from slowfast_thermal.preparation.writing import (
     CHUNK_FRAMES,
@@ -18,6 +21,7 @@ from slowfast_thermal.preparation.writing import (
     check_sizes,
     image_record,
     new_recording,
+    no_progress,
     write_data_set,
 )
 from slowfast_thermal.simulation.labels import CLASSES
@@ -28,6 +32,37 @@ from slowfast_thermal.simulation.scenes import Place, Scene, long_scene
 _KEYFRAME_SECONDS = (1.5, 4.5)
 # Recordings begin this far apart, milliseconds.
 _DAY = 86_400_000
+# A further process takes some seconds to start: it has to write this many keyframes at least.
+_KEYFRAMES_PER_PROCESS = 200
+
+
+@dataclass(frozen=True)
+class _Rooms:
+    """The arguments of `simulate_rooms`, by which each process writes its rooms into `root`."""
+
+    root: Path
+    num_rooms: int
+    num_keyframes: int
+    height: int
+    width: int
+    prior: str
+    seed: int
+
+    def write(self, index: int) -> tuple[list[dict], list[dict], int, list[dict]]:
+        """Writes a room's recording; gives its images, annotations, number of frames and intervals."""
+        rng = np.random.default_rng([self.seed, index])
+        wanted = self.num_keyframes // self.num_rooms + (index < self.num_keyframes % self.num_rooms)
+        name, start = f"SIM{index + 1:03d}_R1", FIRST_TIMESTAMP + _DAY * index
+        scene, seconds, keyframes = _directed(rng, self.prior, self.height, self.width, wanted)
+        timestamps = start + np.round(1000 * seconds).astype(np.int64)
+        images, annotations = _annotate(scene, name, seconds, timestamps, keyframes)
+        path = self.root / "frames" / f"{name}.h5"
+        with new_recording(path, timestamps, self.height, self.width) as stored:
+            for begin in range(0, len(seconds), CHUNK_FRAMES):
+                frames = scene.frames(seconds[begin : begin + CHUNK_FRAMES])
+                scene.place.sensor.lose(rng, frames)
+                stored[begin : begin + CHUNK_FRAMES] = frames
+        return images, annotations, len(seconds), _intervals(scene, name, start, seconds[-1])
 
 
 def simulate_rooms(
@@ -40,11 +75,11 @@ def simulate_rooms(
     prior: str = "ceiling",
     val_fraction: float = 0.25,
     seed: int = 0,
-    progress: Progress = iter,
+    progress: Progress = no_progress,
 ) -> Summary:
     """Writes a recording of each of some simulated rooms, with annotations; the last rooms are for validation.
 
-    Readings are lost as `SensorPrior` says. The same arguments give the same files. Nothing is left behind if the writing
+    Readings are lost as `SensorPrior` says. The same arguments give the same files, whatever the number of cores. Nothing is left behind if the writing
     fails.
 
     Args:
@@ -55,33 +90,29 @@ def simulate_rooms(
         prior: name of the parameters' ranges in `PRIORS`.
         val_fraction: fraction of the rooms for validation; each split has at least one.
         seed: of all random choices.
-        progress: wraps the loop over the rooms, for example `tqdm.tqdm`.
+        progress: see `Progress`.
 
     Raises:
         InputError: the folder holds something already, or the sizes cannot be met.
     """
     check_sizes(num_rooms, num_keyframes, height, width, val_fraction, seed)
-    intervals: list[dict] = []
 
-    def write_recording(index: int, root: Path) -> tuple[list[dict], list[dict], int]:
-        rng = np.random.default_rng([seed, index])
-        wanted = num_keyframes // num_rooms + (index < num_keyframes % num_rooms)
-        name, start = f"SIM{index + 1:03d}_R1", FIRST_TIMESTAMP + _DAY * index
-        scene, seconds, keyframes = _directed(rng, prior, height, width, wanted)
-        timestamps = start + np.round(1000 * seconds).astype(np.int64)
-        images, annotations = _annotate(scene, name, seconds, timestamps, keyframes)
-        intervals.extend(_intervals(scene, name, start, seconds[-1]))
-        with new_recording(root / "frames" / f"{name}.h5", timestamps, height, width) as stored:
-            for begin in range(0, len(seconds), CHUNK_FRAMES):
-                frames = scene.frames(seconds[begin : begin + CHUNK_FRAMES])
-                scene.place.sensor.lose(rng, frames)
-                stored[begin : begin + CHUNK_FRAMES] = frames
-        # Once the last room is written, the list is whole.
+    def write_recordings(root: Path) -> Iterator[tuple[list[dict], list[dict], int]]:
+        intervals = []
+        rooms = _Rooms(root, num_rooms, num_keyframes, height, width, prior, seed)
+        for *written, of_room in _written(rooms):
+            intervals += of_room
+            yield tuple(written)
         (root / "annotations" / "intervals.json").write_text(json.dumps(intervals, indent=1) + "\n", encoding="utf-8")
-        return images, annotations, len(seconds)
 
     description = f"Simulated rooms ({{split}}), {prior}, seed {seed}"
-    return write_data_set(output_dir, CLASSES, description, num_rooms, val_fraction, write_recording, progress)
+    return write_data_set(output_dir, CLASSES, description, num_rooms, val_fraction, write_recordings, progress)
+
+
+def _written(rooms: _Rooms) -> Iterator[tuple[list[dict], list[dict], int, list[dict]]]:
+    """What `_Rooms.write` gives for each room in turn; many keyframes are written by a process for each core."""
+    processes = max(min(cpu_count(), rooms.num_keyframes // _KEYFRAMES_PER_PROCESS), 1)
+    yield from Parallel(processes, return_as="generator")(delayed(rooms.write)(i) for i in range(rooms.num_rooms))
 
 
 def _directed(

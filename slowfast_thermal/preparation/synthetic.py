@@ -15,7 +15,7 @@ angles in radians and time in seconds.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,7 @@ from slowfast_thermal.preparation.writing import (
     check_sizes,
     image_record,
     new_recording,
+    no_progress,
     write_data_set,
 )
 
@@ -397,7 +398,7 @@ def synthesize(
     width: int = 60,
     val_fraction: float = 0.25,
     seed: int = 0,
-    progress: Progress = iter,
+    progress: Progress = no_progress,
 ) -> Summary:
     """Writes synthetic recordings `frames/*.h5` and their `annotations/train.json` and `annotations/val.json`.
 
@@ -413,25 +414,26 @@ def synthesize(
         width: of a frame in pixels.
         val_fraction: fraction of the recordings for validation; each split has at least one.
         seed: of all random choices.
-        progress: wraps the loop over the recordings, for example `tqdm.tqdm`.
+        progress: see `Progress`.
 
     Raises:
         InputError: the folder holds something already, or the sizes cannot be met.
     """
     check_sizes(num_recordings, num_keyframes, height, width, val_fraction, seed)
 
-    def write_recording(index: int, root: Path) -> tuple[list[dict], list[dict], int]:
-        return _record(
-            np.random.default_rng([seed, index]),
-            root / "frames" / f"SYN_R{index + 1:02d}.h5",
-            start=FIRST_TIMESTAMP + 86_400_000 * index,
-            num_keyframes=num_keyframes // num_recordings + (index < num_keyframes % num_recordings),
-            height=height,
-            width=width,
-            lossy=index % 2 == 0,
-        )
+    def write_recordings(root: Path) -> Iterator[tuple[list[dict], list[dict], int]]:
+        for index in range(num_recordings):
+            yield _record(
+                np.random.default_rng([seed, index]),
+                root / "frames" / f"SYN_R{index + 1:02d}.h5",
+                start=FIRST_TIMESTAMP + 86_400_000 * index,
+                num_keyframes=num_keyframes // num_recordings + (index < num_keyframes % num_recordings),
+                height=height,
+                width=width,
+                lossy=index % 2 == 0,
+            )
 
     description = f"Synthetic thermal recordings ({{split}}), seed {seed}"
     return write_data_set(
-        output_dir, list(ACTIONS), description, num_recordings, val_fraction, write_recording, progress
+        output_dir, list(ACTIONS), description, num_recordings, val_fraction, write_recordings, progress
     )

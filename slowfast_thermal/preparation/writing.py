@@ -17,10 +17,15 @@ FIRST_TIMESTAMP = 1_700_000_000_000
 CHUNK_FRAMES = 64
 MAC_ADDRESS = "02:00:00:00:00:01"
 
-# Wraps a loop over recordings, for example `tqdm.tqdm`.
-Progress = Callable[[Sequence[int]], Iterable[int]]
-# Writes recording number `int` into a folder; returns its images, its annotations without ids, and its number of frames.
-WriteRecording = Callable[[int, Path], tuple[list[dict], list[dict], int]]
+# Wraps a loop over this many recordings.
+Progress = Callable[[Iterable, int], Iterable]
+# Writes all recordings into a folder, and gives of each its images, its annotations without ids, and its number of frames.
+WriteRecordings = Callable[[Path], Iterable[tuple[list[dict], list[dict], int]]]
+
+
+def no_progress(recordings: Iterable, number: int) -> Iterable:
+    """A `Progress` that shows none."""
+    return recordings
 
 
 class Summary(NamedTuple):
@@ -77,7 +82,7 @@ def write_data_set(
     description: str,
     num_recordings: int,
     val_fraction: float,
-    write_recording: WriteRecording,
+    write_recordings: WriteRecordings,
     progress: Progress,
 ) -> Summary:
     """Writes `frames/*.h5`, `annotations/train.json` and `annotations/val.json`; nothing is left behind if that fails.
@@ -88,7 +93,7 @@ def write_data_set(
         description: for the annotation files.
         num_recordings: of which the last ones are for validation.
         val_fraction: fraction of the recordings for validation; each split has at least one.
-        write_recording: see `WriteRecording`.
+        write_recordings: see `WriteRecordings`.
         progress: see `Progress`.
 
     Raises:
@@ -104,8 +109,7 @@ def write_data_set(
     with new_folder(output_dir) as root:
         (root / "frames").mkdir()
         (root / "annotations").mkdir()
-        for index in progress(range(num_recordings)):
-            images, annotations, count = write_recording(index, root)
+        for index, (images, annotations, count) in enumerate(progress(write_recordings(root), num_recordings)):
             document = documents["train" if index < num_recordings - num_val else "val"]
             document["images"] += images
             document["annotations"] += [{"id": num_boxes + i, **record} for i, record in enumerate(annotations)]

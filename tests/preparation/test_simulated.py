@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation import simulated
 from slowfast_thermal.preparation.checks import validate
 from slowfast_thermal.preparation.simulated import simulate_rooms
 from slowfast_thermal.simulation.labels import CLASSES
@@ -50,6 +51,15 @@ def test_each_box_is_of_a_person_who_does_that_then(small):
 
 def test_the_same_seed_gives_the_same_files(small, tmp_path):
     root, _ = small
+    simulate_rooms(tmp_path / "same", **SMALL)
+    for path in root.rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "same" / path.relative_to(root)).read_bytes()
+
+
+def test_several_processes_give_the_same_files(small, tmp_path, monkeypatch):
+    root, _ = small
+    monkeypatch.setattr(simulated, "cpu_count", lambda: 2)
+    monkeypatch.setattr(simulated, "_KEYFRAMES_PER_PROCESS", 1)
     simulate_rooms(tmp_path / "same", **SMALL)
     for path in root.rglob("*.*"):
         assert path.read_bytes() == (tmp_path / "same" / path.relative_to(root)).read_bytes()

@@ -224,8 +224,8 @@ def test_an_empty_folder_is_accepted(tmp_path):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_an_interrupted_run_leaves_nothing_behind(tmp_path, error):
-    def interrupt(indices):
-        yield from indices[:1]
+    def interrupt(recordings, _):
+        yield next(recordings)
         raise error
 
     with pytest.raises(error):
