@@ -14,7 +14,7 @@ mkdir -p "$output/logs"
 common="NUM_GPUS ${NUM_GPUS:-1} TRAIN.EVAL_PERIOD 1000 TRAIN.CHECKPOINT_PERIOD 1000 TENSORBOARD.ENABLE False LOG_PERIOD 100 ${EXTRA:-}"
 real="--cfg configs/Thermal/SLOWFAST_4x16_R50_SCRATCH.yaml DATA.PATH_TO_DATA_DIR $data SPEED.RECORDINGS_ON_DEVICE True $common"
 rooms="--cfg configs/Thermal/SLOWFAST_4x16_R50_SCRATCH.yaml DATA.PATH_TO_DATA_DIR $output/rooms $common \
-TRAIN.BATCH_SIZE 16 TEST.BATCH_SIZE 64 SOLVER.BASE_LR 0.04 SOLVER.EPOCH_ITERS 100 DATA_LOADER.NUM_WORKERS 1 \
+TRAIN.BATCH_SIZE 16 TEST.BATCH_SIZE 64 SOLVER.BASE_LR 0.04 SOLVER.EPOCH_ITERS 100 SOLVER.MAX_EPOCH 15 DATA_LOADER.NUM_WORKERS 1 \
 THERMAL.TEST_ANNOTATIONS ['annotations/test.json']"
 
 make_rooms() {
@@ -31,6 +31,9 @@ fold_folders() { # Folds for all, and a folder with each alone, so that they can
 
 commands() {
     every="['annotations/train.json','annotations/val.json']"
+    for size_seed in ${SIZES:-5000,0 5000,1 500,0 50,0 5000,2}; do
+        echo tools/learning_curve.py "$rooms" --seeds 1 --size "${size_seed%,*}" RNG_SEED "${size_seed#*,}" OUTPUT_DIR "$output/rooms_20"
+    done
     for seed in 0 1 2; do
         for sessions in "SL14 SL18" "SL18 SL14"; do
             read -r train test <<<"$sessions"
@@ -40,9 +43,6 @@ commands() {
         done
         for fold in "$output"/alone/*; do
             echo tools/cross_validate.py "$real" --folds "$fold" RNG_SEED $seed OUTPUT_DIR "$output/blocks"
-        done
-        for size in ${SIZES:-5000 500 50}; do
-            echo tools/learning_curve.py "$rooms" --seeds 1 --size "$size" RNG_SEED $seed OUTPUT_DIR "$output/rooms_20"
         done
     done
 }
