@@ -4,7 +4,7 @@ import datetime
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -71,8 +71,7 @@ def evaluate(
     device = current_device(cfg)
     meter = DetectionMeter(len(loader), cfg, mode)
     model.eval()
-    score = _score_interactions if cfg.IA.ENABLE else _score
-    for scores, ori_boxes, metadata in score(unwrap(model), _timed(loader, meter, after_batch), loader.dataset, cfg):
+    for scores, ori_boxes, metadata in score_people(model, _timed(loader, meter, after_batch), loader.dataset, cfg):
         meter.update_stats(scores.float().cpu(), ori_boxes, metadata)
     # A process may have had no keyframes.
     nobody = torch.zeros(0, cfg.MODEL.NUM_CLASSES), torch.zeros(0, 5), torch.zeros(0, 2, dtype=torch.int64)
@@ -85,12 +84,12 @@ def evaluate(
 
 
 def _timed(loader: DataLoader, meter: DetectionMeter, after_batch: Callable[[], None]) -> Iterator[tuple]:
-    """The loader's batches (inputs, labels, index, extra); the log tells what each takes and how many are left."""
+    """The loader's batches; the log tells what each takes and how many are left."""
     started = time.monotonic()
     meter.iter_tic()
     for iteration, batch in enumerate(loader):
         meter.data_toc()
-        yield as_tensors(batch)
+        yield batch
         meter.iter_toc()
         meter.log_iter_stats(0, iteration)
         done = iteration + 1
@@ -104,6 +103,19 @@ def _timed(loader: DataLoader, meter: DetectionMeter, after_batch: Callable[[], 
     most_samples = math.ceil(len(loader.dataset) / du.get_world_size())
     for _ in range(len(loader), math.ceil(most_samples / loader.batch_size)):
         after_batch()
+
+
+def score_people(
+    model: torch.nn.Module, batches: Iterable[tuple], dataset: Thermal, cfg
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Scores (R, C), original boxes (R, 5) and metadata (R, 2) of the R people of each of a test loader's batches.
+
+    Args:
+        model: in evaluation mode.
+        batches: of a loader of `dataset`.
+    """
+    score = _score_interactions if cfg.IA.ENABLE else _score
+    return score(unwrap(model), map(as_tensors, batches), dataset, cfg)
 
 
 def _score(network: ThermalSlowFast, batches: Iterator, _dataset: Thermal, cfg) -> Iterator[tuple]:

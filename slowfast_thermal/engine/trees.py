@@ -5,6 +5,7 @@ need no training data then.
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast_thermal import pyslowfast
@@ -55,7 +56,7 @@ def average_with_trees(detections: AvaBoxes | None, path: Path, dataset: Thermal
     Raises:
         InputError: there is no such file, or it does not fit the data set.
     """
-    trees = predict_trees(_load(path, dataset), dataset)
+    trees = predict_trees(load_trees(path, dataset.classes), dataset)
     return trees if detections is None else average(detections, trees, weight)
 
 
@@ -78,9 +79,10 @@ def average(detections: AvaBoxes, trees: AvaBoxes, weight: float) -> AvaBoxes:
     return boxes, labels, averaged
 
 
-def _load(path: Path, dataset: Thermal) -> Forest:
+def load_trees(path: Path, classes: Sequence[str]) -> Forest:
+    """The trees of a run. Raises InputError if there are none, or they are for other classes or features."""
     forest = load_forest(path)
-    if forest.classes != dataset.classes:
+    if list(forest.classes) != list(classes):
         raise InputError(f"{path} holds trees for other classes than the annotations: train them on the same list.")
     if forest.features != FEATURES:
         raise InputError(f"{path} holds trees on other features than this version's: train them again.")

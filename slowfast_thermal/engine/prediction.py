@@ -1,0 +1,173 @@
+"""What people do in recordings that nobody annotated: they are found, followed and scored, moment by moment.
+
+Letters: N frames of a recording, H, W pixels, C classes.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from slowfast_thermal import pyslowfast
+from slowfast_thermal.checkpoint.pretrained import load_trained
+from slowfast_thermal.checkpoint.sources import read_weights
+from slowfast_thermal.config import load_config
+from slowfast_thermal.datasets.found_people import follow_people
+from slowfast_thermal.datasets.loader import construct_test_loader
+from slowfast_thermal.datasets.memory_recording import MemoryRecording
+from slowfast_thermal.datasets.moments import Moments
+from slowfast_thermal.datasets.recordings import Recording
+from slowfast_thermal.engine.device import current_device
+from slowfast_thermal.engine.test import score_people
+from slowfast_thermal.engine.trees import beside, load_trees
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.people.tracks import TrackedPerson
+from slowfast_thermal.preparation.settings import DataSettings
+from slowfast_thermal.trees.forest import load_forest
+from slowfast_thermal.trees.people import read_people
+from slowfast_thermal.user_input import is_file
+
+
+@dataclass(frozen=True)
+class PredictedPerson:
+    """A person at one moment.
+
+    Attributes:
+        recording: name of the recording.
+        timestamp: milliseconds.
+        track: number of the person in this recording, from 1; the same from moment to moment.
+        box: (4,) float32 x1, y1, x2, y2 divided by the image size.
+        box_score: how sure it is that this is a person, from 0 to 1.
+        seen: whether the person was found in this frame; else the box lies between where they were found.
+        scores: from 0 to 1, by class name.
+    """
+
+    recording: str
+    timestamp: int
+    track: int
+    box: np.ndarray
+    box_score: float
+    seen: bool
+    scores: dict[str, float]
+
+
+class Predictor:
+    """A trained network, or trees, with all that leads from temperatures to its scores; `from_checkpoint` makes one.
+
+    Attributes:
+        classes: names of the C classes.
+    """
+
+    def __init__(self, cfg, checkpoint: Path):
+        self._cfg, self._model, self._forest = cfg, None, None
+        weight = cfg.MODEL.TREES_WEIGHT
+        if weight == 1:
+            self.classes = list(load_forest(checkpoint).classes)
+        else:
+            self.classes = read_weights(checkpoint, cfg.TEST.CHECKPOINT_TYPE).classes
+            if not self.classes:
+                raise InputError(
+                    f"{checkpoint} does not name its classes: train it here, or fine-tune from it, and give that checkpoint."
+                )
+            cfg.MODEL.NUM_CLASSES = len(self.classes)
+            self._model = pyslowfast.build_model(cfg, current_device(cfg))
+            load_trained(checkpoint, cfg.TEST.CHECKPOINT_TYPE, self._model, cfg, self.classes)
+            self._model.eval()
+        if weight:
+            self._forest = load_trees(checkpoint if weight == 1 else beside(checkpoint), self.classes)
+        self._settings = DataSettings.from_config(cfg)
+
+    @classmethod
+    def from_checkpoint(cls, cfg_file: str, checkpoint: str, overrides: Sequence[str] = ()) -> "Predictor":
+        """Loads a checkpoint with the configuration that it was trained with.
+
+        Args:
+            cfg_file: YAML configuration.
+            checkpoint: of a network, or the trees.npz of a run with MODEL.TREES_WEIGHT 1; or the name of shipped weights.
+            overrides: KEY, VALUE, KEY, ... of the configuration.
+
+        Raises:
+            InputError: a file is missing, or the two do not fit each other.
+        """
+        # Recordings are opened by their own paths, but a configuration is not whole without this one.
+        folder = ("DATA.PATH_TO_DATA_DIR", ".")
+        cfg = load_config(cfg_file, [*folder, *overrides, "TEST.CHECKPOINT_FILE_PATH", str(checkpoint)])
+        path = Path(cfg.TEST.CHECKPOINT_FILE_PATH)
+        if not is_file(path):
+            raise InputError(f"Checkpoint '{path}' does not exist: give the .pyth file of a training.")
+        # Where there is no GPU, the CPU predicts as well.
+        cfg.NUM_GPUS = min(cfg.NUM_GPUS, torch.cuda.device_count(), 1)
+        return cls(cfg, path)
+
+    def __call__(self, frames: np.ndarray, timestamps: np.ndarray, every: float = 1.0) -> list[PredictedPerson]:
+        """The people in frames of one sensor.
+
+        Args:
+            frames: (N, H, W) degrees Celsius; a missing reading is NaN or below THERMAL.VALID_RANGE.
+            timestamps: (N,) milliseconds, not decreasing.
+            every: seconds from one moment to the next at which people are scored.
+
+        Returns:
+            The people of each moment, by time and track.
+
+        Raises:
+            InputError: the arrays do not fit each other, times decrease, or `every` is not positive.
+        """
+        node = self._settings
+        recording = MemoryRecording(frames, timestamps, node.valid_range, node.fill_temperature, node.packet_length)
+        return self.predict([recording], every)[0]
+
+    def open(self, path: Path) -> Recording:
+        """Opens an HDF5 recording as the training did. Raises InputError if it cannot be read."""
+        return self._settings.open(path)
+
+    def predict(
+        self,
+        recordings: Sequence[Recording],
+        every: float = 1.0,
+        followed: Sequence[list[list[TrackedPerson]]] | None = None,
+        progress: Callable[[Iterable, int], Iterable] = lambda batches, number: batches,
+    ) -> list[list[PredictedPerson]]:
+        """The people of each recording, as `__call__` gives them.
+
+        Args:
+            recordings: of different names.
+            every: see `__call__`.
+            followed: for each recording the people of each of its frames; found where none are given.
+            progress: wraps the loop over this many batches of moments.
+
+        Raises:
+            InputError: see `__call__`.
+        """
+        if not 0 < every < np.inf:
+            raise InputError(f"People cannot be scored every {every:g} seconds: give a positive number.")
+        if followed is None:
+            followed = [follow_people(recording) for recording in recordings]
+        dataset = Moments(self._cfg, self.classes, recordings, followed, every)
+        scores = self._score(dataset, progress)
+        predicted: dict[str, list[PredictedPerson]] = {recording.name: [] for recording in recordings}
+        rows = iter(scores)
+        for keyframe, people in zip(dataset.keyframes, dataset.people):
+            for person, box, row in zip(people, keyframe.boxes, rows):
+                named = dict(zip(self.classes, row.tolist()))
+                predicted[keyframe.recording].append(
+                    PredictedPerson(
+                        keyframe.recording, keyframe.timestamp, person.track, box, person.score, person.seen, named
+                    )
+                )
+        return list(predicted.values())
+
+    @torch.inference_mode()
+    def _score(self, dataset: Moments, progress: Callable[[Iterable, int], Iterable]) -> np.ndarray:
+        """(R, C) scores of the R people of all moments in turn."""
+        weight, scores = self._cfg.MODEL.TREES_WEIGHT, np.zeros((0, len(self.classes)), np.float32)
+        if self._model is not None and len(dataset):
+            loader = construct_test_loader(self._cfg, dataset, 0, 1)
+            batches = score_people(self._model, progress(loader, len(loader)), dataset, self._cfg)
+            scores = np.concatenate([found.float().cpu().numpy() for found, _, _ in batches])
+        if self._forest is None:
+            return scores
+        trees = self._forest.predict(read_people(dataset).features)
+        return trees if self._model is None else (1 - weight) * scores + weight * trees
