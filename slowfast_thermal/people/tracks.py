@@ -7,7 +7,7 @@ for a moment keeps the track and noise starts none.
 Letters: R boxes of a frame, P people who are followed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -21,6 +21,8 @@ _SPEED, _SPEED_SECONDS = 1.0, 1.0
 _SIDE_DRIFT, _FOUND = 0.2, 0.05
 # A box may be a person's whose centre is expected this near, sizes, and this many standard deviations besides.
 _NEAR, _NUM_DEVIATIONS = 0.5, 2.0
+# The score of a box that is as likely a person as not.
+_PERSON = 0.5
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Tracker:
         low_score: from which on a box takes part at all.
     """
 
-    def __init__(self, patience: float = 5.0, high_score: float = 0.5, low_score: float = 0.1):
+    def __init__(self, patience: float = 5.0, high_score: float = _PERSON, low_score: float = 0.1):
         self._patience = patience
         self._high_score, self._low_score = high_score, low_score
         self._people: list[_Person] = []
@@ -152,6 +154,8 @@ class Tracker:
 def track_recording(found: list[FoundPeople], times: np.ndarray, patience: float = 5.0) -> list[list[TrackedPerson]]:
     """The people of each frame of a whole recording: between two frames that show a person their box is interpolated.
 
+    A track of which half the boxes score below _PERSON is something warm, not a person.
+
     Args:
         found: the people of each frame.
         times: (K,) int64 milliseconds of the frames, rising.
@@ -167,7 +171,9 @@ def track_recording(found: list[FoundPeople], times: np.ndarray, patience: float
             if person.seen:
                 seen.setdefault(person.track, []).append((frame, person))
     frames: list[list[TrackedPerson]] = [[] for _ in found]
-    for track in seen.values():
+    people = [track for track in seen.values() if np.median([person.score for _, person in track]) >= _PERSON]
+    for number, track in enumerate(people, start=1):
+        track = [(frame, replace(person, track=number)) for frame, person in track]
         frames[track[0][0]].append(track[0][1])
         for (first, before), (last, after) in zip(track, track[1:]):
             for frame in range(first + 1, last):

@@ -130,3 +130,10 @@ def test_two_people_are_told_apart_by_the_nearest_of_all_pairs_together():
     tracker.update(found([box_at(np.array([20.0, 20.0])), box_at(np.array([26.0, 20.0]))]), 0)
     tracked = tracker.update(found([box_at(np.array([23.0, 20.0])), box_at(np.array([29.0, 20.0]))]), 300)
     assert [(p.track, (p.box[0] + p.box[2]) / 2) for p in tracked] == [(1, 23.0), (2, 29.0)]
+
+
+def test_what_is_mostly_doubtful_is_no_person():
+    box, times = np.float32([[10, 10, 20, 20]]), 100 * np.arange(10)
+    for num_sure, expected in ((4, 0), (6, 10)):
+        found = [FoundPeople(box, np.float32([0.9 if frame < num_sure else 0.2])) for frame in range(10)]
+        assert sum(map(len, track_recording(found, times))) == expected
