@@ -4,7 +4,6 @@ Letters: N frames of a recording, H, W pixels, C classes.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,34 +22,12 @@ from slowfast_thermal.engine.device import current_device
 from slowfast_thermal.engine.test import score_people
 from slowfast_thermal.engine.trees import beside, load_trees
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.evaluation.followed import PredictedPerson
 from slowfast_thermal.people.tracks import TrackedPerson
 from slowfast_thermal.preparation.settings import DataSettings
 from slowfast_thermal.trees.forest import load_forest
 from slowfast_thermal.trees.people import read_people
 from slowfast_thermal.user_input import is_file
-
-
-@dataclass(frozen=True)
-class PredictedPerson:
-    """A person at one moment.
-
-    Attributes:
-        recording: name of the recording.
-        timestamp: milliseconds.
-        track: number of the person in this recording, from 1; the same from moment to moment.
-        box: (4,) float32 x1, y1, x2, y2 divided by the image size.
-        box_score: how sure it is that this is a person, from 0 to 1.
-        seen: whether the person was found in this frame; else the box lies between where they were found.
-        scores: from 0 to 1, by class name.
-    """
-
-    recording: str
-    timestamp: int
-    track: int
-    box: np.ndarray
-    box_score: float
-    seen: bool
-    scores: dict[str, float]
 
 
 class Predictor:

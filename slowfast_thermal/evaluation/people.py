@@ -22,12 +22,14 @@ class Person:
         actions: classes the person is annotated with, from 0; none for a predicted person that is not annotated.
         annotated_box, predicted_box: (4,) x1, y1, x2, y2 divided by the image size, or None.
         scores: (C,) float of the prediction, or None; 0 for a class that was not predicted.
+        track: number of a person who is followed, from 1, whom nobody annotates.
     """
 
     actions: list[int]
     annotated_box: np.ndarray | None
     predicted_box: np.ndarray | None = None
     scores: np.ndarray | None = None
+    track: int | None = None
 
     @property
     def best(self) -> int:

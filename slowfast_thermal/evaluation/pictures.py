@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.annotations import Keyframe
-from slowfast_thermal.evaluation.figures import ANNOTATED, CORRECT, HEAT_MAP, WRONG
+from slowfast_thermal.evaluation.figures import ANNOTATED, CORRECT, HEAT_MAP, TRACKS, WRONG
 from slowfast_thermal.evaluation.people import Person
 
 # Pixels: the longer side to which a frame is enlarged, the least width of a picture, and the room for the scale.
@@ -50,7 +50,7 @@ def draw_frame(
     """
     frame = _enlarge(temperatures, limits)
     draw = ImageDraw.Draw(frame)
-    letters = [string.ascii_uppercase[i] if i < 26 else str(i + 1) for i in range(len(people))]
+    letters = [_letter(place + 1 if person.track is None else person.track) for place, person in enumerate(people)]
     for person in people:
         _draw_boxes(draw, person, frame.size)
     _draw_letters(draw, people, letters, frame.size)
@@ -109,6 +109,8 @@ def color_limits(temperatures: np.ndarray) -> tuple[float, float]:
 
 def describe(person: Person, classes: list[str]) -> str:
     """What a person is annotated with and predicted as, in words."""
+    if person.track is not None:
+        return "not scored yet" if person.scores is None else f"{classes[person.best]} {person.scores[person.best]:.2f}"
     annotated = f"annotated {', '.join(classes[action] for action in person.actions)}"
     if person.scores is None:
         return annotated
@@ -127,7 +129,13 @@ def _enlarge(temperatures: np.ndarray, limits: tuple[float, float]) -> Image.Ima
     return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
 
 
+def _letter(number: int) -> str:
+    return string.ascii_uppercase[number - 1] if number <= 26 else str(number)
+
+
 def _color(person: Person) -> str:
+    if person.track is not None:
+        return TRACKS[(person.track - 1) % len(TRACKS)]
     if person.scores is None:
         return ANNOTATED
     return WRONG if person.is_wrong else CORRECT

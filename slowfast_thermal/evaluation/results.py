@@ -94,7 +94,7 @@ def write_results(assessment: Assessment, output_dir: Path) -> None:
         (output_dir / f"{name}.csv").unlink(missing_ok=True)
     predictions = {"predictions": assessment.scores, **assessment.baselines}
     for name, scores in predictions.items():
-        _write_predictions(scores.evaluation.detections, output_dir / f"{name}.csv")
+        write_predictions(scores.evaluation.detections, output_dir / f"{name}.csv")
     # The last file: where it is, the test is finished.
     with replacing(output_dir / "test_metrics.json") as temporary:
         text = simplejson.dumps(found, indent=2, ignore_nan=True)
@@ -112,7 +112,8 @@ def _measures(scores: Scores) -> dict[str, object]:
     return found
 
 
-def _write_predictions(detections: AvaBoxes, path: Path) -> None:
+def write_predictions(detections: AvaBoxes, path: Path) -> None:
+    """Writes predictions in AVA's format."""
     boxes, labels, scores = detections
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

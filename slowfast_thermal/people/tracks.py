@@ -154,7 +154,7 @@ class Tracker:
 def track_recording(found: list[FoundPeople], times: np.ndarray, patience: float = 5.0) -> list[list[TrackedPerson]]:
     """The people of each frame of a whole recording: between two frames that show a person their box is interpolated.
 
-    A track of which half the boxes score below _PERSON is something warm, not a person.
+    A track of which half the boxes score below 0.5 is something warm, not a person.
 
     Args:
         found: the people of each frame.

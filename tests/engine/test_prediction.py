@@ -1,0 +1,117 @@
+"""Recordings that nobody annotated: who is found, when they are scored, and what is written."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from slowfast_thermal.engine.prediction import Predictor
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.evaluation.followed import write_people
+from slowfast_thermal.preparation.simulated import simulate_rooms
+
+ROOT = Path(__file__).parents[2]
+CONFIGURATION = str(ROOT / "configs" / "Thermal" / "SIMULATED.yaml")
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return Predictor.from_checkpoint(CONFIGURATION, "SIMULATED")
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    root = tmp_path_factory.mktemp("room") / "data"
+    simulate_rooms(root, num_rooms=2, num_keyframes=10, seed=3)
+    return root / "frames" / "SIM001_R1.h5"
+
+
+def test_arrays_give_what_their_file_gives(predictor, room):
+    with h5py.File(room) as file:
+        frames, times = file["frames"][:], file["timestamps"][:]
+    of_file = predictor.predict([predictor.open(room)])[0]
+    of_arrays = predictor(frames, times)
+    assert len(of_file) > 5
+    for person, same in zip(of_file, of_arrays, strict=True):
+        assert (person.timestamp, person.track, person.scores) == (same.timestamp, same.track, same.scores)
+
+
+def test_moments_reach_from_the_first_frame_to_the_last(predictor, room):
+    recording = predictor.open(room)
+    everyone = [person.timestamp for person in predictor.predict([recording], every=1e-3)[0]]
+    times = sorted({person.timestamp for person in predictor.predict([recording], every=2.0)[0]})
+    assert times[0] - everyone[0] < 2000 and everyone[-1] - times[-1] < 2000
+    # Nearest frames of a sensor that now and then pauses.
+    assert np.median(np.diff(times)) == pytest.approx(2000, abs=300)
+
+
+def test_a_track_is_one_person(predictor):
+    rng = np.random.default_rng(0)
+    frames = rng.normal(20, 0.1, (120, 40, 60)).astype(np.float32)
+    for place in range(120):
+        x = 5 + place // 3
+        frames[place, 5:15, x : x + 5] = 30
+        frames[place, 25:35, 50 - x : 55 - x] = 30
+    people = predictor(frames, 100 * np.arange(120))
+    assert {person.track for person in people} == {1, 2}
+    for track in (1, 2):
+        boxes = np.array([person.box for person in people if person.track == track])
+        assert len(boxes) == 13
+        assert np.ptp(boxes[:, 1]) < 0.05 < np.ptp(boxes[:, 0])
+
+
+def test_one_frame_and_an_empty_room_are_recordings(predictor, tmp_path):
+    empty = np.full((50, 40, 60), 20, np.float32) + np.random.default_rng(0).normal(0, 0.1, (50, 40, 60))
+    assert predictor(empty[:1], np.array([1000])) == []
+    people = predictor(empty, 100 * np.arange(50))
+    assert people == []
+    write_people(people, tmp_path)
+    assert (tmp_path / "predictions.csv").read_text() == (tmp_path / "tracks.jsonl").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("frames", "times", "every", "message"),
+    [
+        (np.zeros((4, 40, 60)), np.arange(3), 1, "are no recording"),
+        (np.zeros((4, 40)), np.arange(4), 1, "are no recording"),
+        (np.full((4, 40, 60), "warm"), np.arange(4), 1, "are no recording"),
+        (np.zeros((4, 40, 60)), np.array([0, 2, 1, 3]), 1, "timestamps decrease after frame 1"),
+        (np.zeros((4, 40, 60)), np.arange(4), 0, "every 0 seconds"),
+        (np.zeros((4, 40, 60)), np.arange(4), float("nan"), "every nan seconds"),
+    ],
+)
+def test_what_is_no_recording_is_refused(predictor, frames, times, every, message):
+    with pytest.raises(InputError, match=message):
+        predictor(frames, times, every)
+
+
+def test_a_missing_checkpoint_is_named():
+    with pytest.raises(InputError, match="Checkpoint 'nowhere.pyth' does not exist"):
+        Predictor.from_checkpoint(CONFIGURATION, "nowhere.pyth")
+
+
+def test_the_tool_writes_people_tracks_and_a_video(predictor, room, tmp_path):
+    command = [sys.executable, "tools/predict.py", "--cfg", CONFIGURATION, "--checkpoint", "SIMULATED", "--video"]
+    command += ["--output", tmp_path / "out", room.parent, "NUM_GPUS", "0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in (tmp_path / "out" / "tracks.jsonl").read_text().splitlines()]
+    assert {line["recording"] for line in lines} == {"SIM001_R1", "SIM002_R1"}
+    expected = predictor.predict([predictor.open(room)])[0]
+    found = [line for line in lines if line["recording"] == "SIM001_R1"]
+    assert [(line["timestamp"], line["track"]) for line in found] == [(p.timestamp, p.track) for p in expected]
+    rows = (tmp_path / "out" / "predictions.csv").read_text().splitlines()
+    assert len(rows) == len(lines) * len(predictor.classes)
+    assert all((tmp_path / "out" / f"{name}.mp4").stat().st_size for name in ("SIM001_R1", "SIM002_R1"))
+
+
+def test_the_tool_names_a_folder_without_recordings(tmp_path):
+    command = [sys.executable, "tools/predict.py", "--cfg", CONFIGURATION, "--checkpoint", "SIMULATED"]
+    command += ["--output", tmp_path / "out", tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "holds no recording" in done.stderr and len(done.stderr.splitlines()) == 1
