@@ -7,6 +7,7 @@ tools/benchmark.py inference   its inference, beside plain PySlowFast
 tools/benchmark.py head        interactions with a clip's memory shared by its people, beside copied to each
 tools/benchmark.py processes   a training step of two processes on a CPU, beside one
 tools/benchmark.py simulation  simulated clips a second, beside a plain renderer and the loader of real clips
+tools/benchmark.py people      people found, followed and scored on one core, beside the time of their recording
 tools/benchmark.py waiting     a training step whose threads wait actively or not, alone and beside other work
 tools/benchmark.py checkpoint  writing and reading a checkpoint of 400 MB, with and without checksums
 tools/benchmark.py growth      how cost grows with clips, people, memory, input, keyframes and recordings
@@ -28,12 +29,13 @@ from tabulate import tabulate
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from slowfast_thermal.errors import INTERRUPTED, InputError, exit_codes
 from slowfast_thermal.files import replacing
-from tools.benchmarks import checkpoint, data, growth, head, processes, recordings, simulation, step, waiting
+from tools.benchmarks import checkpoint, data, growth, head, people, processes, recordings, simulation, step, waiting
 from tools.benchmarks.common import environment
 from tools.benchmarks.gpu import run as gpu
 
 PARTS = (
     "data", "step", "inference", "head", "processes", "waiting", "checkpoint", "growth", "recordings", "simulation",
+    "people",
 )  # fmt: skip
 
 
@@ -71,8 +73,8 @@ def main() -> None:
         torch.set_num_threads(args.threads)
     results: dict[str, object] = {"environment": environment(device)}
     print(tabulate(results["environment"].items(), tablefmt="plain", disable_numparse=True))
-    # These two bind the process to one core, so they come last.
-    for part in sorted(PARTS if args.part == "all" else [args.part], key=("data", "simulation").__contains__):
+    # These bind the process to one core, so they come last.
+    for part in sorted(PARTS if args.part == "all" else [args.part], key=("data", "simulation", "people").__contains__):
         if part in ("step", "inference"):
             results[part] = step.measure(part, clips, args.repeats, device)
         elif part == "growth":
@@ -83,6 +85,8 @@ def main() -> None:
             results[part] = recordings.measure(args.repeats)
         elif part == "simulation":
             results[part] = simulation.measure(args.repeats)
+        elif part == "people":
+            results[part] = people.measure(args.repeats)
         elif part == "waiting":
             results[part] = waiting.measure(args.repeats)
         elif part == "checkpoint":
