@@ -90,6 +90,10 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     cfg.THERMAL.CACHE_GIB = 4.0
     # How loader workers start: "fork", "spawn", or "" for Python's own choice.
     cfg.THERMAL.WORKER_START_METHOD = ""
+    # Where the boxes of validation and test come from; training takes the annotated ones. "annotated"; "file", TEST_DETECTIONS;
+    # "blobs", people found as warm blobs and followed through the whole recording, with nothing trained, all of them at the
+    # keyframe, whatever their score. Empty: the file if there is one, else the annotated boxes.
+    cfg.THERMAL.PEOPLE = ""
     # File of detected people to classify at test time instead of the annotated boxes: CSV as AVA's
     # predicted boxes, or JSON as COCO's results. AVA.DETECTION_SCORE_THRESH applies.
     cfg.THERMAL.TEST_DETECTIONS = ""

@@ -107,6 +107,9 @@ def _check_nonlocal(cfg: CfgNode, depths: tuple[int, ...], refuse_unless: Callab
 def _check_inputs(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None]) -> None:
     node, crops = cfg.THERMAL, cfg.THERMAL.PERSON_CROPS.ENABLE
     refuse_unless(
+        node.TEST_DETECTIONS or node.PEOPLE != "file", "THERMAL.PEOPLE", "name the file by THERMAL.TEST_DETECTIONS"
+    )
+    refuse_unless(
         crops or "box_mask" not in node.CHANNELS,
         "THERMAL.CHANNELS",
         "a box_mask belongs to a person's crop, so set THERMAL.PERSON_CROPS.ENABLE True, or leave it out",

@@ -222,6 +222,7 @@ _RULES = {
     "THERMAL.FRAMES_DIR": _NAME,
     "THERMAL.INPUT_SIZE": several(whole(32, 8192), "height and width in pixels, at least 32 each and at most 8192", 2),
     "THERMAL.PACKET_LENGTH": whole(0),
+    "THERMAL.PEOPLE": choice("annotated", "file", "blobs", ""),
     "THERMAL.PERSON_CROPS.SIZE": above_0(1e4),
     "THERMAL.PERSON_CROPS.UNIT": choice("pixel", "box"),
     "THERMAL.SESSION_PATTERN": Rule(

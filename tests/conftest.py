@@ -129,3 +129,19 @@ def handmade_data(tmp_path):
             return self.folder
 
     return HandmadeData()
+
+
+@pytest.fixture
+def people_in_room_a(handmade_data):
+    """Two people walk through room A, of whom one is annotated; one is annotated in room B, which is empty."""
+    rng = np.random.default_rng(0)
+    frames = {name: 18 + rng.normal(0, 0.1, (100, 40, 60)).astype(np.float32) for name in ("A", "B")}
+    for k, frame in enumerate(frames["A"]):
+        left = k // 2
+        frame[4:16, left : left + 8] += 6
+        frame[24:36, 50 - left : 58 - left] += 6
+    handmade_data.frames = frames
+    for image, annotation in zip(handmade_data.document["images"], handmade_data.document["annotations"]):
+        image |= {"width": 60, "height": 40}
+        annotation["bbox"] = [(image["frame_idx"] // 2 + 4) / 60, 10 / 40, 8 / 60, 12 / 40]
+    return handmade_data

@@ -48,6 +48,8 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
         (["THERMAL.INPUT_SIZE", "[80"], r"THERMAL\.INPUT_SIZE is '\[80': give height and width in pixels"),
         (["NUM_GPUS", str(torch.cuda.device_count() + 1)], r"NUM_GPUS is \d+: this machine has \d+ usable GPUs; set"),
         (["THERMAL.TEMPERATURE_RANGE", "[35.0,10.0]"], r"TEMPERATURE_RANGE is \[35\.0, 10\.0\]: give two temperatures"),
+        (["THERMAL.PEOPLE", "mine"], r"THERMAL\.PEOPLE is 'mine': give annotated, file, blobs or an empty string"),
+        (["THERMAL.PEOPLE", "file"], r"THERMAL\.PEOPLE is 'file': name the file by THERMAL\.TEST_DETECTIONS"),
         (["MODEL.LOSS_FUNC", "hinge"], r"MODEL\.LOSS_FUNC is 'hinge': give cross_entropy, focal or bce"),
         (["RESNET.DEPTH", "34"], r"RESNET\.DEPTH is 34: give 14, 26, 50, 101 or 152"),
         (["SLOWFAST.ALPHA", "5"], r"SLOWFAST\.ALPHA is 5: give a divisor of DATA\.NUM_FRAMES \(32\)"),

@@ -14,7 +14,8 @@ from slowfast_thermal.datasets.annotations import Keyframe, count_boxes, load_an
 from slowfast_thermal.datasets.augmentation import Augmentation
 from slowfast_thermal.datasets.channels import planes
 from slowfast_thermal.datasets.clips import ClipFrames, background, check_order, nearest_frames
-from slowfast_thermal.datasets.detections import load_detections
+from slowfast_thermal.datasets.detections import Detections, load_detections
+from slowfast_thermal.datasets.found_people import people_at, people_source
 from slowfast_thermal.datasets.recording_cache import RecordingCache
 from slowfast_thermal.datasets.recordings import Recording, check_folder, frame_faults, size_faults
 from slowfast_thermal.errors import InputError
@@ -76,19 +77,20 @@ class Thermal(torch.utils.data.Dataset):
         boxes = [keyframe.boxes for keyframe in self.keyframes]
         labels = [keyframe.labels for keyframe in self.keyframes]
         self.class_counts = count_boxes(self.keyframes, len(self.classes))
-        if split != "train" and node.TEST_DETECTIONS and self.keyframes:
-            sizes = {recording.name: (recording.height, recording.width) for recording in self._cache}
-            boxes, summary = load_detections(
-                Path(node.TEST_DETECTIONS), self.keyframes, sizes, cfg.AVA.DETECTION_SCORE_THRESH
-            )
+        if split != "train" and people_source(cfg) != "annotated" and self.keyframes:
+            boxes, summary = self._find_people(cfg)
             logger.info("%s.", summary)
             labels = [np.zeros((len(found), len(self.classes)), np.float32) for found in boxes]
         self._samples = [sample for sample in zip(self.keyframes, boxes, labels) if len(sample[1])]
         if not self._samples and split != "val":
-            remedy = "annotate some"
+            what, remedy = "a person's box", "annotate some"
+            if split != "train" and people_source(cfg) == "blobs":
+                what, remedy = "a person who was found", "set THERMAL.PEOPLE annotated"
+            elif split != "train":
+                remedy += ", set THERMAL.PEOPLE blobs to find people"
             if split != "train":
                 remedy += ", name detected people by THERMAL.TEST_DETECTIONS, or set TEST.ENABLE False to train without"
-            raise InputError(f"{where} has a person's box, so there is nothing to {purpose} on: {remedy}.")
+            raise InputError(f"{where} has {what}, so there is nothing to {purpose} on: {remedy}.")
         self._configure(cfg, split)
         logger.info(
             "%s: keyframes: %d, boxes: %d (%d cut at the image's edge, %d outside it dropped, %d joined to a person's first "
@@ -96,6 +98,13 @@ class Thermal(torch.utils.data.Dataset):
             split, len(self), sum(len(b) for _, b, _ in self._samples),
             annotations.num_clipped, annotations.num_dropped, len(annotations.joined), len(self.recordings),
         )  # fmt: skip
+
+    def _find_people(self, cfg) -> Detections:
+        if people_source(cfg) == "blobs":
+            return people_at(self.keyframes, self._cache)
+        sizes = {recording.name: (recording.height, recording.width) for recording in self._cache}
+        path = Path(cfg.THERMAL.TEST_DETECTIONS)
+        return load_detections(path, self.keyframes, sizes, cfg.AVA.DETECTION_SCORE_THRESH)
 
     def _configure(self, cfg, split: str) -> None:
         """Takes over what clips are made like."""

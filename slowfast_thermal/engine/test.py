@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from slowfast_thermal import pyslowfast
 from slowfast_thermal.checkpoint.pretrained import load_trained
 from slowfast_thermal.checkpoint.training_state import unwrap
 from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.datasets.found_people import people_source
 from slowfast_thermal.datasets.loader import as_tensors, construct_test_loader
 from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.engine.device import autocast, current_device, to_device
@@ -154,6 +156,7 @@ def _score_interactions(network: ThermalSlowFast, batches: Iterator, dataset: Th
 def test(cfg) -> None:
     """Evaluates a checkpoint on the test keyframes and writes and prints the results.
 
+    On boxes that were found, it is evaluated on the annotated ones as well, if there are any.
     The checkpoint is TEST.CHECKPOINT_FILE_PATH, else the run's last one, else TRAIN.CHECKPOINT_FILE_PATH; the trees that
     MODEL.TREES_WEIGHT asks for lie beside it.
 
@@ -162,25 +165,36 @@ def test(cfg) -> None:
     """
     pyslowfast.setup_logging(cfg.OUTPUT_DIR)
     loader = prepare_evaluation(cfg, "test")
-    weight, dataset = cfg.MODEL.TREES_WEIGHT, loader.dataset
-    if weight == 1:
-        path = Path(cfg.TEST.CHECKPOINT_FILE_PATH or run_trees(cfg.OUTPUT_DIR))
-        _, groundtruth = read_ava_files(ava_folder(cfg))
-        evaluation = evaluate_detections(dataset.classes, groundtruth, average_with_trees(None, path, dataset, weight))
-    else:
-        path, evaluation = _test_network(loader, cfg)
-        if weight:
-            averaged = average_with_trees(evaluation.detections, beside(path), dataset, weight)
-            evaluation = evaluate_detections(dataset.classes, evaluation.groundtruth, averaged)
+    path, evaluation = _test(loader, cfg)
+    on_annotated = None
+    if people_source(cfg) != "annotated" and evaluation.json_map is not None:
+        annotated = cfg.clone()
+        annotated.THERMAL.PEOPLE = "annotated"
+        _, on_annotated = _test(prepare_evaluation(annotated, "test"), annotated)
     pyslowfast.log_json_stats({"_type": "test_epoch", "mode": "test", "map": evaluation.json_map}, cfg.OUTPUT_DIR)
     if du.get_rank() == 0:
-        assessment = assess(evaluation, dataset, cfg)
+        assessment = replace(assess(evaluation, loader.dataset, cfg), on_annotated=on_annotated)
         write_results(assessment, Path(cfg.OUTPUT_DIR))
-        write_report(assessment, dataset, path, cfg)
+        write_report(assessment, loader.dataset, path, cfg)
         print(results_table(evaluation))
         print(summary(assessment))
         for name in ("test_metrics.json", "predictions.csv", "report.html"):
             print(f"Wrote {Path(cfg.OUTPUT_DIR) / name}")
+
+
+def _test(loader: DataLoader, cfg) -> tuple[Path, Evaluation]:
+    """The checkpoint that is tested, or the trees, and what is found on the boxes of the loader's keyframes."""
+    weight, dataset = cfg.MODEL.TREES_WEIGHT, loader.dataset
+    if weight == 1:
+        path = Path(cfg.TEST.CHECKPOINT_FILE_PATH or run_trees(cfg.OUTPUT_DIR))
+        _, groundtruth = read_ava_files(ava_folder(cfg))
+        predicted = average_with_trees(None, path, dataset, weight)
+        return path, evaluate_detections(dataset.classes, groundtruth, predicted)
+    path, evaluation = _test_network(loader, cfg)
+    if weight:
+        averaged = average_with_trees(evaluation.detections, beside(path), dataset, weight)
+        evaluation = evaluate_detections(dataset.classes, evaluation.groundtruth, averaged)
+    return path, evaluation
 
 
 def _test_network(loader: DataLoader, cfg) -> tuple[Path, Evaluation]:

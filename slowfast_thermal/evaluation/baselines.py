@@ -31,6 +31,7 @@ class Assessment:
         overlap: numbers of test "clips" and of those "sharing" frames with training clips; empty where the training
             data are not at hand.
         remarks: sentences that a reader of the scores has to know.
+        on_annotated: the evaluation of the same model on the annotated boxes, where `scores` are on boxes that were found.
     """
 
     scores: Scores
@@ -39,6 +40,7 @@ class Assessment:
     differences: dict[str, dict[str, tuple[float, float, float]]] = field(default_factory=dict)
     overlap: dict[str, int] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    on_annotated: Evaluation | None = None
 
 
 def assess(evaluation: Evaluation, dataset: Thermal, cfg) -> Assessment:

@@ -3,8 +3,9 @@
 Letters: R annotated and P predicted people of a keyframe, C classes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -42,6 +43,15 @@ class Person:
         return self.scores is not None and self.best not in self.actions
 
 
+class PeopleCounts(NamedTuple):
+    """How many people of a test are annotated, of these missed, found, and of these not annotated ("invented")."""
+
+    annotated: int
+    missed: int
+    found: int
+    invented: int
+
+
 def keyframe_key(keyframe: Keyframe) -> str:
     """The "recording,timestamp" by which PySlowFast's AVA evaluation knows a keyframe."""
     return f"{keyframe.recording},{keyframe.timestamp:04d}"
@@ -60,14 +70,28 @@ def count_right(evaluation: Evaluation) -> np.ndarray:
     """(K, 2) of each of `Evaluation.keyframes` the annotated people whose highest class is among their actions, and all
     annotated people; those of whom there is no prediction are not right."""
     counts = []
+    for everyone in _people_by_keyframe(evaluation):
+        people = [person for person in everyone if person.actions]
+        counts.append((sum(person.scores is not None and not person.is_wrong for person in people), len(people)))
+    return np.array(counts, int).reshape(-1, 2)
+
+
+def count_people(evaluation: Evaluation) -> PeopleCounts:
+    """Counts the people whose boxes match, one to one, and those whose boxes match none."""
+    people = [person for everyone in _people_by_keyframe(evaluation) for person in everyone]
+    annotated = sum(person.annotated_box is not None for person in people)
+    found = sum(person.predicted_box is not None for person in people)
+    return PeopleCounts(annotated, len(people) - found, found, len(people) - annotated)
+
+
+def _people_by_keyframe(evaluation: Evaluation) -> Iterator[list[Person]]:
+    """Of each of `Evaluation.keyframes` the people as `match_people` gives them."""
     for key in evaluation.keyframes:
         annotated, predicted = (
             rows_of_people(part, key, len(evaluation.class_ap))
             for part in (evaluation.groundtruth, evaluation.detections)
         )
-        people = [person for person in _match(*annotated, *predicted) if person.actions]
-        counts.append((sum(person.scores is not None and not person.is_wrong for person in people), len(people)))
-    return np.array(counts, int).reshape(-1, 2)
+        yield _match(*annotated, *predicted)
 
 
 def rows_of_people(found: AvaBoxes, key: str, num_classes: int) -> tuple[np.ndarray, np.ndarray]:

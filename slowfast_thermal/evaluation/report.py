@@ -23,7 +23,7 @@ from slowfast_thermal.evaluation.bootstrap import MIN_BOXES
 from slowfast_thermal.evaluation.metrics import Evaluation
 from slowfast_thermal.evaluation.people import find_mistakes, match_people
 from slowfast_thermal.evaluation.pictures import describe, draw_clip
-from slowfast_thermal.evaluation.results import score_rows
+from slowfast_thermal.evaluation.results import found_people_sentence, score_rows
 from slowfast_thermal.files import replacing
 
 # Keyframes with mistakes that are shown.
@@ -69,6 +69,7 @@ def write_report(assessment: Assessment, dataset: Thermal, checkpoint: Path, cfg
         score_rows=score_rows(assessment),
         groups=assessment.scores.groups,
         min_boxes=MIN_BOXES,
+        found_people=found_people_sentence(assessment),
         remarks=assessment.remarks,
         checkpoint=checkpoint,
         time=datetime.datetime.now().astimezone().isoformat(" ", "seconds"),

@@ -12,7 +12,7 @@ from slowfast_thermal.datasets.records import read_csv
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.baselines import BASELINES, Assessment
 from slowfast_thermal.evaluation.metrics import AvaBoxes, Evaluation
-from slowfast_thermal.evaluation.people import keyframe_key, rows_of_people
+from slowfast_thermal.evaluation.people import count_people, keyframe_key, rows_of_people
 from slowfast_thermal.evaluation.scores import Scores
 from slowfast_thermal.files import replacing
 from slowfast_thermal.user_input import is_file, shortened
@@ -46,10 +46,23 @@ def result_sentence(evaluation: Evaluation, interval: tuple[float, float]) -> st
     return f"mAP {evaluation.mean_ap:.3f} (95 % interval {interval[0]:.3f} to {interval[1]:.3f})"
 
 
+def found_people_sentence(assessment: Assessment) -> str | None:
+    """The mAP on annotated boxes, and how many people were missed and invented, of a test on boxes that were found."""
+    if assessment.on_annotated is None:
+        return None
+    counts = count_people(assessment.scores.evaluation)
+    return (
+        f"These are found boxes: on the annotated ones the mAP is {assessment.on_annotated.mean_ap:.3f}. Of "
+        f"{counts.annotated} annotated people {counts.missed} were missed; of {counts.found} found people "
+        f"{counts.invented} are nobody annotated."
+    )
+
+
 def summary(assessment: Assessment) -> str:
     """The scores with their intervals, those of the baselines beside them, and the remarks, for the console."""
     evaluation = assessment.scores.evaluation
-    lines = [result_sentence(evaluation, assessment.intervals["mAP"])]
+    sentences = result_sentence(evaluation, assessment.intervals["mAP"]), found_people_sentence(assessment)
+    lines = list(filter(None, sentences))
     if evaluation.json_map is not None:
         lines += ["", tabulate(score_rows(assessment), headers="keys", floatfmt=".3f", missingval="-")]
     return "\n".join([*lines, "", *assessment.remarks])
@@ -78,6 +91,8 @@ def write_results(assessment: Assessment, output_dir: Path) -> None:
         "per_class_ap": evaluation.class_ap,
         "num_boxes": evaluation.num_boxes,
         "num_keyframes": evaluation.num_keyframes,
+        "found_people": assessment.on_annotated
+        and {"mAP_on_annotated_boxes": assessment.on_annotated.json_map, **count_people(evaluation)._asdict()},
         "overlap": assessment.overlap or None,
         "baselines": {
             name: {

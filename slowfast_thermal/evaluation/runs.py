@@ -100,7 +100,7 @@ def compare(
         key: _distinct(boxes) for key, boxes in boxes_b.items()
     }:
         raise InputError(
-            f"{first[0]} and {second[0]} were tested on different boxes: test both on the annotated boxes, or on the same "
+            f"{first[0]} and {second[0]} were tested on different boxes: test both with the same THERMAL.PEOPLE and "
             "THERMAL.TEST_DETECTIONS."
         )
     return difference([a.evaluate(name_a)], [b.evaluate(name_b)], num_samples, session_pattern)
