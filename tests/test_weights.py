@@ -40,7 +40,7 @@ def test_a_configuration_names_weights_of_the_package(synthetic_data):
 
 
 @pytest.mark.parametrize("session", ["SL14", "SL18"])
-def test_who_lies_on_the_floor_of_a_real_room_is_found_without_a_label_from_there(real_data, tmp_path, session):
+def test_weights_reach_on_real_rooms_what_the_file_beside_them_says(real_data, tmp_path, session):
     overrides = {
         "DATA.PATH_TO_DATA_DIR": real_data,
         "TEST.CHECKPOINT_FILE_PATH": "SIMULATED",
@@ -56,6 +56,9 @@ def test_who_lies_on_the_floor_of_a_real_room_is_found_without_a_label_from_ther
     load_trained(Path(cfg.TEST.CHECKPOINT_FILE_PATH), "pytorch", model, cfg, loader.dataset.classes)
     evaluation = evaluate(model, loader, cfg, "test")
     lying = "lying down-lying with risk"
+    described = json.loads(Path(cfg.TEST.CHECKPOINT_FILE_PATH).with_suffix(".json").read_text())["figures"]
+    figures = described[f"{session}, no label of it"]
+    assert evaluation.mean_ap == pytest.approx(figures["mAP"], abs=0.005)
+    assert evaluation.class_ap[lying] == pytest.approx(figures["AP of lying with risk"], abs=0.005)
     chance = evaluation.num_boxes[lying] / sum(evaluation.num_boxes.values())
-    print(f"{session}: mAP {evaluation.mean_ap:.3f}, {evaluation.class_ap}")
     assert evaluation.class_ap[lying] > chance + 0.15
