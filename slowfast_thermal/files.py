@@ -156,13 +156,13 @@ def claimed(folder: Path, patience: float = 0.0) -> Iterator[None]:
     Raises:
         InputError: another run is in the folder, or its lock cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / _LOCK
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         opened = path.open("a+")
     except OSError as error:
         raise InputError(
-            f"{path} cannot be opened ({error.strerror or error}): set OUTPUT_DIR to another folder."
+            f"{path} cannot be opened ({error.strerror or error}): write to another folder (OUTPUT_DIR, --output)."
         ) from None
     with opened as file:
         end = time.monotonic() + patience

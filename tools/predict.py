@@ -8,6 +8,7 @@ recording. --checkpoint SIMULATED names the weights that come with the package, 
 """
 
 import argparse
+import math
 import re
 from collections import Counter
 from pathlib import Path
@@ -30,7 +31,9 @@ def parse_args() -> argparse.Namespace:
         "--cfg", required=True, metavar="FILE", help="configuration with which the checkpoint was trained"
     )
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="trained network, or a run's trees.npz")
-    parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="from moment to moment (default 1)")
+    parser.add_argument(
+        "--every", type=seconds, default=1.0, metavar="SECONDS", help="from moment to moment (default 1)"
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument("--video", action="store_true", help="write an MP4 of each recording too")
     parser.add_argument("recordings", nargs="+", metavar="RECORDING", help="HDF5 file, or folder of them")
@@ -41,6 +44,13 @@ def parse_args() -> argparse.Namespace:
     first = keys[0] if keys else len(words)
     args.recordings, args.overrides = words[:first], words[first:]
     return args
+
+
+def seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no positive number of seconds")
+    return number
 
 
 def find_recordings(names: list[str]) -> list[Path]:

@@ -57,7 +57,9 @@ def moments(timestamps: np.ndarray, every: float) -> np.ndarray:
         timestamps: (N,) milliseconds, not decreasing.
         every: seconds.
     """
-    times = np.arange(timestamps[0], timestamps[-1], 1000 * every)
+    step = 1000 * every
+    # Times that have a frame within half a step: a gap has none.
+    times = timestamps[0] + step * np.unique(np.round((timestamps - timestamps[0]) / step))
     frames = np.unique(np.append(nearest_frames(timestamps, times), len(timestamps) - 1))
     # Of frames with the same time one stands for all.
     return frames[np.unique(timestamps[frames], return_index=True)[1]]

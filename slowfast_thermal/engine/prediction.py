@@ -69,13 +69,19 @@ class Predictor:
             InputError: a file is missing, or the two do not fit each other.
         """
         # Recordings are opened by their own paths, but a configuration is not whole without this one.
-        folder = ("DATA.PATH_TO_DATA_DIR", ".")
-        cfg = load_config(cfg_file, [*folder, *overrides, "TEST.CHECKPOINT_FILE_PATH", str(checkpoint)])
+        fixed = ["DATA.PATH_TO_DATA_DIR", ".", "TEST.CHECKPOINT_FILE_PATH", str(checkpoint)]
+        if not torch.cuda.is_available():
+            fixed += ["NUM_GPUS", "0"]
+        cfg = load_config(cfg_file, [*fixed, *overrides])
         path = Path(cfg.TEST.CHECKPOINT_FILE_PATH)
         if not is_file(path):
             raise InputError(f"Checkpoint '{path}' does not exist: give the .pyth file of a training.")
-        # Where there is no GPU, the CPU predicts as well.
-        cfg.NUM_GPUS = min(cfg.NUM_GPUS, torch.cuda.device_count(), 1)
+        if (path.suffix == ".npz") != (cfg.MODEL.TREES_WEIGHT == 1):
+            raise InputError(
+                f"{path} does not fit MODEL.TREES_WEIGHT {cfg.MODEL.TREES_WEIGHT:g}: a trees.npz takes 1 (TREES.yaml), a network "
+                "less."
+            )
+        cfg.NUM_GPUS = min(cfg.NUM_GPUS, 1)
         return cls(cfg, path)
 
     def __call__(self, frames: np.ndarray, timestamps: np.ndarray, every: float = 1.0) -> list[PredictedPerson]:
@@ -96,9 +102,9 @@ class Predictor:
         recording = MemoryRecording(frames, timestamps, node.valid_range, node.fill_temperature, node.packet_length)
         return self.predict([recording], every)[0]
 
-    def open(self, path: Path) -> Recording:
+    def open(self, path: str | Path) -> Recording:
         """Opens an HDF5 recording as the training did. Raises InputError if it cannot be read."""
-        return self._settings.open(path)
+        return self._settings.open(Path(path))
 
     def predict(
         self,
@@ -120,6 +126,8 @@ class Predictor:
         """
         if not 0 < every < np.inf:
             raise InputError(f"People cannot be scored every {every:g} seconds: give a positive number.")
+        if len({recording.name for recording in recordings}) < len(recordings):
+            raise InputError("Two recordings have the same name: predict them one at a time.")
         if followed is None:
             followed = [follow_people(recording) for recording in recordings]
         dataset = Moments(self._cfg, self.classes, recordings, followed, every)

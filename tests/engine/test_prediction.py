@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+from slowfast_thermal.datasets.moments import moments
 from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.followed import write_people
@@ -92,6 +93,38 @@ def test_what_is_no_recording_is_refused(predictor, frames, times, every, messag
 def test_a_missing_checkpoint_is_named():
     with pytest.raises(InputError, match="Checkpoint 'nowhere.pyth' does not exist"):
         Predictor.from_checkpoint(CONFIGURATION, "nowhere.pyth")
+
+
+def test_a_long_gap_has_no_moments(predictor, room):
+    assert moments(np.array([0, 100, 1000, 10**13]), 1.0).tolist() == [0, 2, 3]
+    assert moments(np.array([0, 100, 1000]), 1e-9).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("name", "checkpoint"), [("TREES.yaml", "SIMULATED"), ("SIMULATED.yaml", "trees.npz")])
+def test_trees_and_networks_are_told_apart(tmp_path, monkeypatch, name, checkpoint):
+    monkeypatch.chdir(tmp_path)
+    Path("trees.npz").write_bytes(b"")
+    with pytest.raises(InputError, match="does not fit MODEL.TREES_WEIGHT"):
+        Predictor.from_checkpoint(str(ROOT / "configs" / "Thermal" / name), checkpoint)
+
+
+def test_a_configuration_for_gpus_predicts_without_one(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    overrides = ["RESNET.WIDTH_PER_GROUP", "8"]
+    with pytest.raises(InputError, match="SIMULATED.pyth"):  # of another network, which is found out after the GPU is
+        Predictor.from_checkpoint(str(ROOT / "configs" / "Thermal" / "SLOWFAST_4x16_R50.yaml"), "SIMULATED", overrides)
+
+
+def test_two_recordings_of_one_name_are_refused(predictor, room):
+    with pytest.raises(InputError, match="same name"):
+        predictor.predict([predictor.open(str(room))] * 2)
+
+
+def test_a_file_is_no_output_folder(room, tmp_path):
+    (tmp_path / "out").write_text("")
+    command = [sys.executable, "tools/predict.py", "--cfg", CONFIGURATION, "--checkpoint", "SIMULATED"]
+    done = subprocess.run([*command, "--output", tmp_path / "out", room], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "write to another folder" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_the_tool_writes_people_tracks_and_a_video(predictor, room, tmp_path):
