@@ -84,11 +84,11 @@ class Thermal(torch.utils.data.Dataset):
         self._samples = [sample for sample in zip(self.keyframes, boxes, labels) if len(sample[1])]
         if not self._samples and split != "val":
             what, remedy = "a person's box", "annotate some"
-            if split != "train" and people_source(cfg) == "blobs":
-                what, remedy = "a person who was found", "set THERMAL.PEOPLE annotated"
-            elif split != "train":
-                remedy += ", set THERMAL.PEOPLE blobs to find people"
             if split != "train":
+                if people_source(cfg) == "blobs":
+                    what, remedy = "a person who was found", "set THERMAL.PEOPLE annotated"
+                else:
+                    remedy += ", set THERMAL.PEOPLE blobs to find people"
                 remedy += ", name detected people by THERMAL.TEST_DETECTIONS, or set TEST.ENABLE False to train without"
             raise InputError(f"{where} has {what}, so there is nothing to {purpose} on: {remedy}.")
         self._configure(cfg, split)

@@ -3,7 +3,7 @@
 Letters: N frames of a recording, H, W pixels, C classes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.followed import PredictedPerson
 from slowfast_thermal.people.tracks import TrackedPerson
 from slowfast_thermal.preparation.settings import DataSettings
-from slowfast_thermal.trees.forest import load_forest
+from slowfast_thermal.preparation.writing import Progress, no_progress
 from slowfast_thermal.trees.people import read_people
 from slowfast_thermal.user_input import is_file
 
@@ -41,7 +41,8 @@ class Predictor:
         self._cfg, self._model, self._forest = cfg, None, None
         weight = cfg.MODEL.TREES_WEIGHT
         if weight == 1:
-            self.classes = list(load_forest(checkpoint).classes)
+            self._forest = load_trees(checkpoint)
+            self.classes = self._forest.classes
         else:
             self.classes = read_weights(checkpoint, cfg.TEST.CHECKPOINT_TYPE).classes
             if not self.classes:
@@ -52,8 +53,8 @@ class Predictor:
             self._model = pyslowfast.build_model(cfg, current_device(cfg))
             load_trained(checkpoint, cfg.TEST.CHECKPOINT_TYPE, self._model, cfg, self.classes)
             self._model.eval()
-        if weight:
-            self._forest = load_trees(checkpoint if weight == 1 else beside(checkpoint), self.classes)
+            if weight:
+                self._forest = load_trees(beside(checkpoint), self.classes)
         self._settings = DataSettings.from_config(cfg)
 
     @classmethod
@@ -111,7 +112,7 @@ class Predictor:
         recordings: Sequence[Recording],
         every: float = 1.0,
         followed: Sequence[list[list[TrackedPerson]]] | None = None,
-        progress: Callable[[Iterable, int], Iterable] = lambda batches, number: batches,
+        progress: Progress = no_progress,
     ) -> list[list[PredictedPerson]]:
         """The people of each recording, as `__call__` gives them.
 
@@ -145,7 +146,7 @@ class Predictor:
         return list(predicted.values())
 
     @torch.inference_mode()
-    def _score(self, dataset: Moments, progress: Callable[[Iterable, int], Iterable]) -> np.ndarray:
+    def _score(self, dataset: Moments, progress: Progress) -> np.ndarray:
         """(R, C) scores of the R people of all moments in turn."""
         weight, scores = self._cfg.MODEL.TREES_WEIGHT, np.zeros((0, len(self.classes)), np.float32)
         if self._model is not None and len(dataset):

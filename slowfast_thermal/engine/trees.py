@@ -5,7 +5,6 @@ need no training data then.
 """
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast_thermal import pyslowfast
@@ -79,10 +78,14 @@ def average(detections: AvaBoxes, trees: AvaBoxes, weight: float) -> AvaBoxes:
     return boxes, labels, averaged
 
 
-def load_trees(path: Path, classes: Sequence[str]) -> Forest:
-    """The trees of a run. Raises InputError if there are none, or they are for other classes or features."""
+def load_trees(path: Path, classes: list[str] | None = None) -> Forest:
+    """The trees of a run, for `classes` if they are given.
+
+    Raises:
+        InputError: there are none, or they are for other classes or features.
+    """
     forest = load_forest(path)
-    if list(forest.classes) != list(classes):
+    if classes is not None and forest.classes != classes:
         raise InputError(f"{path} holds trees for other classes than the annotations: train them on the same list.")
     if forest.features != FEATURES:
         raise InputError(f"{path} holds trees on other features than this version's: train them again.")

@@ -19,15 +19,13 @@ from slowfast_thermal.evaluation.people import Person
 from slowfast_thermal.evaluation.pictures import color_limits, draw_frame
 from slowfast_thermal.evaluation.results import write_predictions
 from slowfast_thermal.evaluation.scores import to_ava_boxes
-from slowfast_thermal.evaluation.video import write_pictures
+from slowfast_thermal.evaluation.video import frame_durations, write_pictures
 from slowfast_thermal.files import replacing
 from slowfast_thermal.people.tracks import TrackedPerson
 
 # Frames read at a time, and frames of which the colours are chosen.
 _PART = 64
 _NUM_SAMPLED = 16
-# Milliseconds for which the last frame is shown, and a frame before a gap at most.
-_HOLD, _LONGEST = 1000, 3000
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def write_video(
         path: the file.
         progress: wraps the loop over this many pictures.
     """
-    durations = [*np.clip(np.diff(recording.timestamps), 1, _LONGEST).tolist(), _HOLD]
+    durations = frame_durations(recording.timestamps)
     pictures = _pictures(recording, followed, predicted, classes)
     write_pictures(path, progress(pictures, len(durations)), durations)
 

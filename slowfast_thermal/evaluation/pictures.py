@@ -109,12 +109,14 @@ def color_limits(temperatures: np.ndarray) -> tuple[float, float]:
 
 def describe(person: Person, classes: list[str]) -> str:
     """What a person is annotated with and predicted as, in words."""
-    if person.track is not None:
-        return "not scored yet" if person.scores is None else f"{classes[person.best]} {person.scores[person.best]:.2f}"
+    if person.track is not None and person.scores is None:
+        return "not scored yet"
     annotated = f"annotated {', '.join(classes[action] for action in person.actions)}"
     if person.scores is None:
         return annotated
     predicted = f"{classes[person.best]} {person.scores[person.best]:.2f}"
+    if person.track is not None:
+        return predicted
     if not person.actions:
         return f"{predicted}, not annotated"
     return f"{predicted}, {'as annotated' if person.actions == [person.best] else annotated}"

@@ -17,16 +17,13 @@ from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.metrics import AvaBoxes
 from slowfast_thermal.evaluation.people import Person, find_mistakes, match_people
 from slowfast_thermal.evaluation.pictures import color_limits, draw_frame, draw_keyframe
-from slowfast_thermal.evaluation.video import write_pictures
+from slowfast_thermal.evaluation.video import HOLD, frame_durations, write_pictures
 
 # Milliseconds before and after a keyframe in which its boxes are shown; no one annotated where people are in between.
 SHOWN_FOR = 250
 # Frames read at a time, and keyframes for which the colours of a scene are chosen.
 _CHUNK = 64
 _NUM_SAMPLED = 16
-# Milliseconds for which the last frame of a scene is shown, and a frame before a gap in the recording at most.
-_HOLD = 1000
-_LONGEST = 3000
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ def write_scenes(
         InputError: as `write_pictures`.
     """
     if path.suffix.lower() == ".png":
-        durations = [_HOLD for scene in scenes for _ in scene.keyframes]
+        durations = [HOLD for scene in scenes for _ in scene.keyframes]
         pictures = (draw_keyframe(dataset, *keyframe) for scene in scenes for keyframe in scene.keyframes)
     else:
         durations = [duration for scene in scenes for duration in _durations(dataset, scene)]
@@ -120,9 +117,7 @@ def write_scenes(
 
 
 def _durations(dataset: Thermal, scene: Scene) -> list[int]:
-    """Milliseconds for which each frame of a scene is shown: until the next one was recorded."""
-    intervals = np.diff(dataset.timestamps(scene.recording)[scene.start : scene.stop])
-    return [*np.clip(intervals, 1, _LONGEST).tolist(), _HOLD]
+    return frame_durations(dataset.timestamps(scene.recording)[scene.start : scene.stop])
 
 
 def draw_frames(dataset: Thermal, scenes: Sequence[Scene]) -> Iterator[Image.Image]:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from PIL import Image
 
 from slowfast_thermal.errors import InputError
@@ -19,6 +20,20 @@ _MAX_PICTURES = {".png": 100, ".gif": 1000}
 # GIF counts in hundredths of a second, and browsers slow down what is faster than two of them.
 _GIF_TICK = 10
 _GIF_SHORTEST = 20
+
+
+# Milliseconds for which the last frame is shown, and a frame before a gap in the recording at most.
+HOLD = 1000
+_LONGEST = 3000
+
+
+def frame_durations(timestamps: np.ndarray) -> list[int]:
+    """Milliseconds for which each frame is shown: until the next one was recorded.
+
+    Args:
+        timestamps: (N,) milliseconds.
+    """
+    return [*np.clip(np.diff(timestamps), 1, _LONGEST).tolist(), HOLD]
 
 
 def check_output(path: Path) -> None:

@@ -17,7 +17,8 @@ _SMOOTHING = 0.7
 _THRESHOLD = 1.5
 # Pixels of the smallest person.
 _MIN_PIXELS = 6
-# Degrees times pixels at which a blob is as likely a person as not: where recall and precision are best together in simulated rooms.
+# Degrees times pixels at which a blob is as likely a person as not: where recall and precision are best together in
+# simulated rooms.
 _EVEN_HEAT = 50.0
 
 

@@ -22,7 +22,7 @@ _SIDE_DRIFT, _FOUND = 0.2, 0.05
 # A box may be a person's whose centre is expected this near, sizes, and this many standard deviations besides.
 _NEAR, _NUM_DEVIATIONS = 0.5, 2.0
 # The score of a box that is as likely a person as not.
-_PERSON = 0.5
+_EVEN_SCORE = 0.5
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Tracker:
         low_score: from which on a box takes part at all.
     """
 
-    def __init__(self, patience: float = 5.0, high_score: float = _PERSON, low_score: float = 0.1):
+    def __init__(self, patience: float = 5.0, high_score: float = _EVEN_SCORE, low_score: float = 0.1):
         self._patience = patience
         self._high_score, self._low_score = high_score, low_score
         self._people: list[_Person] = []
@@ -171,7 +171,7 @@ def track_recording(found: list[FoundPeople], times: np.ndarray, patience: float
             if person.seen:
                 seen.setdefault(person.track, []).append((frame, person))
     frames: list[list[TrackedPerson]] = [[] for _ in found]
-    people = [track for track in seen.values() if np.median([person.score for _, person in track]) >= _PERSON]
+    people = [track for track in seen.values() if np.median([person.score for _, person in track]) >= _EVEN_SCORE]
     for number, track in enumerate(people, start=1):
         track = [(frame, replace(person, track=number)) for frame, person in track]
         frames[track[0][0]].append(track[0][1])

@@ -79,8 +79,8 @@ def simulate_rooms(
 ) -> Summary:
     """Writes a recording of each of some simulated rooms, with annotations; the last rooms are for validation.
 
-    Readings are lost as `SensorPrior` says. The same arguments give the same files, whatever the number of cores. Nothing is left behind if the writing
-    fails.
+    Readings are lost as `SensorPrior` says. The same arguments give the same files, whatever the number of
+    cores. Nothing is left behind if the writing fails.
 
     Args:
         output_dir: a folder that does not exist yet or is empty.

@@ -17,15 +17,15 @@ FIRST_TIMESTAMP = 1_700_000_000_000
 CHUNK_FRAMES = 64
 MAC_ADDRESS = "02:00:00:00:00:01"
 
-# Wraps a loop over this many recordings.
+# Wraps a loop of this many steps.
 Progress = Callable[[Iterable, int], Iterable]
 # Writes all recordings into a folder, and gives of each its images, its annotations without ids, and its number of frames.
 WriteRecordings = Callable[[Path], Iterable[tuple[list[dict], list[dict], int]]]
 
 
-def no_progress(recordings: Iterable, number: int) -> Iterable:
+def no_progress(steps: Iterable, number: int) -> Iterable:
     """A `Progress` that shows none."""
-    return recordings
+    return steps
 
 
 class Summary(NamedTuple):

@@ -13,7 +13,6 @@ import torch
 from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.people.blobs import BlobFinder
 from slowfast_thermal.people.tracks import track_recording
-from slowfast_thermal.weights import resolve
 from tools.benchmarks.common import CONFIGS
 
 _SIZES = ((40, 60), (120, 160), (480, 640))
@@ -34,7 +33,7 @@ def recording(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 def measure(repeats: int) -> dict[str, float]:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
-    predictor = Predictor.from_checkpoint(str(CONFIGS / "SIMULATED.yaml"), resolve("SIMULATED"))
+    predictor = Predictor.from_checkpoint(str(CONFIGS / "SIMULATED.yaml"), "SIMULATED")
     results = {}
     for height, width in _SIZES:
         frames, times = recording(height, width)
