@@ -40,8 +40,10 @@ def replacing(path: Path, num_bytes: int | None = None) -> Iterator[str]:
         num_bytes: that will be written, if that is known.
 
     Raises:
-        InputError: there is no room for it.
+        InputError: there is no room for it, or a folder of this name.
     """
+    if path.is_dir():
+        raise InputError(f"{path} is to be written but is a folder: rename it, or write to another folder.")
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_partial_files(path.parent)
 
@@ -179,7 +181,8 @@ def claimed(folder: Path, patience: float = 0.0) -> Iterator[None]:
             if time.monotonic() >= end:
                 owner = path.read_text(errors="replace").strip()[:200] or "another run"
                 raise InputError(
-                    f"OUTPUT_DIR '{folder}' is in use by {owner}: wait until that run has ended, or set another OUTPUT_DIR."
+                    f"'{folder}' is in use by {owner}: wait until that run has ended, or write to another folder (OUTPUT_DIR, "
+                    "--output)."
                 )
             time.sleep(0.5)
         try:

@@ -30,6 +30,13 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_a_folder_in_the_way_of_a_file_is_told(tmp_path):
+    (tmp_path / "table.csv").mkdir()
+    with pytest.raises(InputError, match="table.csv is to be written but is a folder"):
+        with replacing(tmp_path / "table.csv"):
+            pass
+
+
 def test_a_written_file_may_be_read_by_whom_the_umask_lets(tmp_path):
     (tmp_path / "plain").touch()
     with replacing(tmp_path / "file") as temporary:
@@ -114,7 +121,7 @@ def test_files_of_others_with_such_names_stay_and_are_never_taken_for_a_checkpoi
 @pytest.mark.parametrize("claim", [_claim, _claim_and_fork])
 def test_a_run_keeps_others_out_of_its_folder_until_it_dies(tmp_path, started, claim):
     process = started(claim, tmp_path)
-    with pytest.raises(InputError, match=rf"OUTPUT_DIR '.*' is in use by process {process.pid} on \S+ since .*: wait"):
+    with pytest.raises(InputError, match=rf"'.*' is in use by process {process.pid} on \S+ since .*: wait"):
         with claimed(tmp_path):
             pass
     os.kill(process.pid, signal.SIGKILL)

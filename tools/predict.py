@@ -63,6 +63,11 @@ def find_recordings(names: list[str]) -> list[Path]:
         paths += found
     if not paths:
         raise InputError("No recording is given: name HDF5 files or folders before the KEY VALUE pairs.")
+    odd = [path for path in paths if not path.stem.isprintable()]
+    if odd:
+        raise InputError(
+            f"{str(odd[0])!r}: a recording's name stands in the result's lines, so rename what holds a line break."
+        )
     twice = [stem for stem, count in Counter(path.stem for path in paths).items() if count > 1]
     if twice:
         raise InputError(f"Two recordings are named '{twice[0]}': predict them one at a time, into different folders.")

@@ -13,9 +13,9 @@ class MemoryRecording(Recording):
     """A recording whose frames are an array.
 
     Args:
-        frames: (N, H, W) degrees Celsius.
+        frames: (N, H, W) temperatures in the unit.
         timestamps: (N,) milliseconds.
-        valid_range, fill_temperature, packet_length: as for `Recording`.
+        valid_range, fill_temperature, unit, packet_length: as for `Recording`.
 
     Raises:
         InputError: the arrays are not of these shapes, or hold no numbers.
@@ -27,6 +27,7 @@ class MemoryRecording(Recording):
         timestamps: np.ndarray,
         valid_range: tuple[float, float],
         fill_temperature: float,
+        unit: str = "",
         packet_length: int | None = None,
     ):
         frames, timestamps = np.asarray(frames), np.asarray(timestamps)
@@ -34,13 +35,13 @@ class MemoryRecording(Recording):
         if not are_numbers or frames.ndim != 3 or 0 in frames.shape or timestamps.shape != frames.shape[:1]:
             raise InputError(
                 f"Frames of shape {frames.shape} and type {frames.dtype} with timestamps of shape {timestamps.shape} and type "
-                f"{timestamps.dtype} are no recording: give (frames, height, width) degrees Celsius and whole milliseconds."
+                f"{timestamps.dtype} are no recording: give (frames, height, width) temperatures and whole milliseconds."
             )
         self._arrays = {"frames": frames, "timestamps": timestamps}
-        super().__init__(Path("frames"), valid_range, fill_temperature, packet_length=packet_length)
+        super().__init__(Path("frames"), valid_range, fill_temperature, unit, packet_length)
 
     def _open(self) -> None:
-        self._file = h5py.File(self.name, "w", driver="core", backing_store=False)
+        self._file = h5py.File(f"{self.name}-{id(self)}", "w", driver="core", backing_store=False)
         for name, array in self._arrays.items():
             self._file[name] = array
         self._frames = self._file["frames"]

@@ -25,6 +25,7 @@ from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.followed import PredictedPerson
 from slowfast_thermal.people.tracks import TrackedPerson
 from slowfast_thermal.preparation.settings import DataSettings
+from slowfast_thermal.preparation.temperatures import check_range
 from slowfast_thermal.preparation.writing import Progress, no_progress
 from slowfast_thermal.trees.people import read_people
 from slowfast_thermal.user_input import is_file
@@ -89,7 +90,7 @@ class Predictor:
         """The people in frames of one sensor.
 
         Args:
-            frames: (N, H, W) degrees Celsius; a missing reading is NaN or below THERMAL.VALID_RANGE.
+            frames: (N, H, W) degrees Celsius, or in THERMAL.UNIT; a missing reading is NaN or below THERMAL.VALID_RANGE.
             timestamps: (N,) milliseconds, not decreasing.
             every: seconds from one moment to the next at which people are scored.
 
@@ -97,11 +98,12 @@ class Predictor:
             The people of each moment, by time and track.
 
         Raises:
-            InputError: the arrays do not fit each other, times decrease, or `every` is not positive.
+            InputError: the arrays do not fit each other, times decrease, `every` is not positive, or nearly all temperatures lie
+                outside THERMAL.TEMPERATURE_RANGE.
         """
         node = self._settings
-        recording = MemoryRecording(frames, timestamps, node.valid_range, node.fill_temperature, node.packet_length)
-        return self.predict([recording], every)[0]
+        settings = node.valid_range, node.fill_temperature, node.unit, node.packet_length
+        return self.predict([MemoryRecording(frames, timestamps, *settings)], every)[0]
 
     def open(self, path: str | Path) -> Recording:
         """Opens an HDF5 recording as the training did. Raises InputError if it cannot be read."""
@@ -129,6 +131,8 @@ class Predictor:
             raise InputError(f"People cannot be scored every {every:g} seconds: give a positive number.")
         if len({recording.name for recording in recordings}) < len(recordings):
             raise InputError("Two recordings have the same name: predict them one at a time.")
+        for recording in recordings:
+            check_range(recording, self._settings.temperature_range)
         if followed is None:
             followed = [follow_people(recording) for recording in recordings]
         dataset = Moments(self._cfg, self.classes, recordings, followed, every)

@@ -6,6 +6,7 @@ import numpy as np
 
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.datasets.units import UNITS, Unit
+from slowfast_thermal.errors import InputError
 
 # Share of the readings outside THERMAL.TEMPERATURE_RANGE from which on the range, or the unit, is not theirs.
 MOSTLY_OUTSIDE = 0.95
@@ -15,6 +16,8 @@ _MIN_FAILED, _MAX_NUMBERS = 20, 2
 _GAP_BELOW, _GAP_ABOVE = 3.0, 20.0
 # Values that are looked at to tell a unit.
 _SAMPLE = 100_000
+# Parts of a recording that are looked at to tell whether its range is meant.
+_NUM_PARTS = 4
 
 
 class _Lowest:
@@ -104,6 +107,15 @@ class TemperatureTally:
                     f"THERMAL.VALID_RANGE [{kept[0]:g},{kept[1]:g}], which leaves them out."
                 )
         return None
+
+
+def check_range(recording: Recording, temperature_range: tuple[float, float]) -> None:
+    """Raises InputError if nearly all readings of a recording lie outside the range, degrees Celsius, or none is valid."""
+    tally = TemperatureTally(temperature_range)
+    for _ in tally.watch(recording.parts(_NUM_PARTS, repaired=False)):
+        pass
+    if tally.num_outside >= MOSTLY_OUTSIDE * tally.num_readings:
+        raise InputError(tally.fault(recording))
 
 
 def _taken(unit: Unit) -> str:

@@ -80,7 +80,7 @@ def test_one_frame_and_an_empty_room_are_recordings(predictor, tmp_path):
         (np.zeros((4, 40, 60)), np.arange(3), 1, "are no recording"),
         (np.zeros((4, 40)), np.arange(4), 1, "are no recording"),
         (np.full((4, 40, 60), "warm"), np.arange(4), 1, "are no recording"),
-        (np.zeros((4, 40, 60)), np.array([0, 2, 1, 3]), 1, "timestamps decrease after frame 1"),
+        (np.full((4, 40, 60), 20.0), np.array([0, 2, 1, 3]), 1, "timestamps decrease after frame 1"),
         (np.zeros((4, 40, 60)), np.arange(4), 0, "every 0 seconds"),
         (np.zeros((4, 40, 60)), np.arange(4), float("nan"), "every nan seconds"),
     ],
@@ -88,6 +88,13 @@ def test_one_frame_and_an_empty_room_are_recordings(predictor, tmp_path):
 def test_what_is_no_recording_is_refused(predictor, frames, times, every, message):
     with pytest.raises(InputError, match=message):
         predictor(frames, times, every)
+
+
+def test_temperatures_of_another_unit_are_refused_and_read_once_it_is_said(predictor):
+    scene = np.random.default_rng(0).normal(294, 2, (10, 40, 60))
+    with pytest.raises(InputError, match="they look like kelvin: set THERMAL.UNIT kelvin"):
+        predictor(scene, np.arange(10))
+    assert Predictor.from_checkpoint(CONFIGURATION, "SIMULATED", ["THERMAL.UNIT", "kelvin"])(scene, np.arange(10)) == []
 
 
 def test_a_missing_checkpoint_is_named():
@@ -140,6 +147,14 @@ def test_the_tool_writes_people_tracks_and_a_video(predictor, room, tmp_path):
     rows = (tmp_path / "out" / "predictions.csv").read_text().splitlines()
     assert len(rows) == len(lines) * len(predictor.classes)
     assert all((tmp_path / "out" / f"{name}.mp4").stat().st_size for name in ("SIM001_R1", "SIM002_R1"))
+
+
+def test_the_tool_refuses_a_name_that_would_break_its_lines(room, tmp_path):
+    (tmp_path / "two\nlines.h5").symlink_to(room)
+    command = [sys.executable, "tools/predict.py", "--cfg", CONFIGURATION, "--checkpoint", "SIMULATED"]
+    command += ["--output", tmp_path / "out", tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "two\\nlines.h5" in done.stderr and not (tmp_path / "out").exists()
 
 
 def test_the_tool_names_a_folder_without_recordings(tmp_path):
