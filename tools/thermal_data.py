@@ -7,14 +7,16 @@ tools/thermal_data.py split FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py split FOLDER FOLDS_FOLDER --by block --folds 5 --guard 6
 tools/thermal_data.py doubts FOLDER DOUBTS_FOLDER --folds FOLDS_FOLDER
 tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
-tools/thermal_data.py synthesize FOLDER [--rooms N]
+tools/thermal_data.py synthesize FOLDER [--rooms N] [--continuous HOURS]
 tools/thermal_data.py likeness FOLDER OTHER_FOLDER
+tools/thermal_data.py truth FOLDER TRUTH.json
 """
 
 import argparse
 import dataclasses
 import json
 import sys
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from tqdm import tqdm
 from slowfast_thermal.config import load_config
 from slowfast_thermal.errors import BAD_INPUT, InputError, exit_codes
 from slowfast_thermal.preparation.checks import Report, validate
+from slowfast_thermal.preparation.continuous import simulate_hours
 from slowfast_thermal.preparation.conversion import convert, read_class_list
 from slowfast_thermal.preparation.folds import FOLD_SPLITS, read_folds, split_folds
 from slowfast_thermal.preparation.likeness import likeness
@@ -32,6 +35,7 @@ from slowfast_thermal.preparation.simulated import simulate_rooms
 from slowfast_thermal.preparation.splits import SESSION_PATTERN, SPLITS, split_again
 from slowfast_thermal.preparation.statistics import Range, RecordingStatistics, Statistics, collect_statistics
 from slowfast_thermal.preparation.synthetic import synthesize
+from slowfast_thermal.preparation.truth import truth_of_keyframes
 from slowfast_thermal.simulation.parameters import PRIORS
 
 TRAIN_FILE, VAL_FILE = "annotations/train.json", "annotations/val.json"
@@ -50,6 +54,12 @@ def parse_args() -> argparse.Namespace:
         type=int,
         help="write so many simulated rooms with people in three dimensions, a recording each, in place of --recordings "
         "of scripted figures",
+    )
+    command.add_argument(
+        "--continuous",
+        type=float,
+        metavar="HOURS",
+        help="write so many hours of each room, empty for long and with a few falls, and truth.json for evaluate_events.py",
     )
     command.add_argument(
         "--prior", choices=PRIORS, default="ceiling", help="where the sensors of the rooms hang (default ceiling)"
@@ -110,6 +120,18 @@ def parse_args() -> argparse.Namespace:
         "--guard", type=float, default=0.0, help="leave out training keyframes nearer to val than this, seconds"
     )
 
+    command = commands.add_parser("truth", help="write what annotated keyframes tell of when people did what")
+    add_data_arguments(command, json_too=False)
+    command.set_defaults(val=None)
+    command.add_argument("output", type=Path, metavar="TRUTH.json", help="file to write, for evaluate_events.py")
+    command.add_argument(
+        "--gap",
+        type=float,
+        default=5.0,
+        metavar="SECONDS",
+        help="keyframes further apart say nothing of the time between them (default 5)",
+    )
+
     command = commands.add_parser("doubts", help="list people whose label may be wrong, with pictures")
     command.add_argument("data_dir", metavar="FOLDER", help="folder of the data set, with the recordings in frames/")
     command.add_argument("output_dir", metavar="DOUBTS_FOLDER", type=Path, help="where list and pictures go")
@@ -127,7 +149,7 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def add_data_arguments(command: argparse.ArgumentParser) -> None:
+def add_data_arguments(command: argparse.ArgumentParser, json_too: bool = True) -> None:
     command.add_argument("data_dir", metavar="FOLDER", help="folder of the data set, with the recordings in frames/")
     for split, default in (("train", TRAIN_FILE), ("val", VAL_FILE)):
         command.add_argument(
@@ -137,7 +159,8 @@ def add_data_arguments(command: argparse.ArgumentParser) -> None:
             default=[default],
             help=f"annotation files, seen from the folder (default {default})",
         )
-    command.add_argument("--json", action="store_true", help="print JSON")
+    if json_too:
+        command.add_argument("--json", action="store_true", help="print JSON")
 
 
 def add_config_argument(command: argparse.ArgumentParser) -> None:
@@ -177,13 +200,14 @@ def add_split_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run_synthesize(args: argparse.Namespace) -> None:
-    if args.rooms is None:
-        make = partial(synthesize, num_recordings=args.recordings)
+    if args.rooms is None and args.continuous is None:
+        make = partial(synthesize, num_recordings=args.recordings, num_keyframes=args.keyframes)
+    elif args.continuous is None:
+        make = partial(simulate_rooms, num_rooms=args.rooms, prior=args.prior, num_keyframes=args.keyframes)
     else:
-        make = partial(simulate_rooms, num_rooms=args.rooms, prior=args.prior)
+        make = partial(simulate_hours, hours=args.continuous, num_rooms=args.rooms or 8, prior=args.prior)
     summary = make(
         args.output_dir,
-        num_keyframes=args.keyframes,
         height=args.height,
         width=args.width,
         val_fraction=args.val_fraction,
@@ -365,6 +389,15 @@ def run_split_folds(args: argparse.Namespace) -> None:
     print(f"Wrote {args.output_dir}")
 
 
+def run_truth(args: argparse.Namespace) -> None:
+    truth = truth_of_keyframes(annotation_files(args), args.gap)
+    truth.write(args.output)
+    counts = Counter(interval.label for interval in truth.intervals)
+    hours = sum(span.end - span.start for span in truth.recordings) / 3_600_000
+    print(f"{hours:.2f} hours in {len(truth.recordings)} stretches; intervals: {listed(dict(counts.most_common()))}")
+    print(f"Wrote {args.output}")
+
+
 def run_likeness(args: argparse.Namespace) -> None:
     found = likeness(Path(args.data_dir), Path(args.other_dir), args.session_pattern)
     rows = [
@@ -414,6 +447,7 @@ COMMANDS = {
     "convert": run_convert,
     "synthesize": run_synthesize,
     "likeness": run_likeness,
+    "truth": run_truth,
 }
 
 

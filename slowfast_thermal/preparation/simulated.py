@@ -5,7 +5,7 @@ start, end}, in milliseconds of the recording's timestamps: what each person did
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from slowfast_thermal.simulation.scenes import Place, Scene, long_scene
 # Seconds from one keyframe to the next.
 _KEYFRAME_SECONDS = (1.5, 4.5)
 # Recordings begin this far apart, milliseconds.
-_DAY = 86_400_000
+DAY_MS = 86_400_000
 # A further process takes some seconds to start: it has to write this many keyframes at least.
 _KEYFRAMES_PER_PROCESS = 200
 
@@ -52,10 +52,10 @@ class _Rooms:
         """Writes a room's recording; gives its images, annotations, number of frames and intervals."""
         rng = np.random.default_rng([self.seed, index])
         wanted = self.num_keyframes // self.num_rooms + (index < self.num_keyframes % self.num_rooms)
-        name, start = f"SIM{index + 1:03d}_R1", FIRST_TIMESTAMP + _DAY * index
+        name, start = f"SIM{index + 1:03d}_R1", FIRST_TIMESTAMP + DAY_MS * index
         scene, seconds, keyframes = _directed(rng, self.prior, self.height, self.width, wanted)
         timestamps = start + np.round(1000 * seconds).astype(np.int64)
-        images, annotations = _annotate(scene, name, seconds, timestamps, keyframes)
+        images, annotations = annotate(scene, name, seconds, timestamps, keyframes)
         path = self.root / "frames" / f"{name}.h5"
         with new_recording(path, timestamps, self.height, self.width) as stored:
             for begin in range(0, len(seconds), CHUNK_FRAMES):
@@ -133,15 +133,16 @@ def _directed(
             return scene, seconds[: keyframes[-1] + rng.integers(5, 40)], keyframes
 
 
-def _annotate(
-    scene: Scene, name: str, seconds: np.ndarray, timestamps: np.ndarray, keyframes: list[int]
+def annotate(
+    scene: Scene, name: str, seconds: np.ndarray, timestamps: np.ndarray, keyframes: Iterable[int]
 ) -> tuple[list[dict], list[dict]]:
     """Images and annotations of the keyframes."""
     images, annotations = [], []
     height, width = scene.place.camera.height, scene.place.camera.width
     for index in keyframes:
         images.append(image_record(name, int(timestamps[index]), index, height, width))
-        for number, (person, box) in enumerate(zip(scene.people, scene.boxes(seconds[index]))):
+        boxes = scene.boxes(seconds[index])
+        for number, person, box in zip(scene.numbers, scene.people, boxes):
             if box.any():
                 label = person.label_at(seconds[index])
                 x1, y1, x2, y2 = (box / [width, height, width, height]).tolist()

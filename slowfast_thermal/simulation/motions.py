@@ -65,6 +65,12 @@ class Script:
             self.pose = self.pose._replace(**{**postures.SUPINE, **self.any_lying()})
         self.to(0.0)
 
+    def enter_at(self, place: np.ndarray) -> None:
+        """Begins at (2,) x and y; before anything else."""
+        assert len(self.poses) == 1
+        self.shift(place - self.poses[0][:2])
+        self.pose = self.poses[0]
+
     # What activities are made of.
 
     def to(self, seconds: float, **fields: float) -> None:

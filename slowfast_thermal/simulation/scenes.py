@@ -95,6 +95,11 @@ class Scene:
         self.people.append(Person(self.rng, self.place.prior, self.place.room, begin))
         return self.people[-1]
 
+    @property
+    def numbers(self) -> list[int]:
+        """A number for each of the people, by which they are known throughout."""
+        return list(range(len(self.people)))
+
     def frames(self, seconds: np.ndarray) -> np.ndarray:
         """(N, H, W) float32 degrees Celsius at (N,) seconds, all readings there."""
         place, room = self.place, self.place.room
@@ -206,12 +211,12 @@ def clip_scene(rng: Generator, place: Place, span: float, wanted: str = "") -> t
         if scene.boxes(moment)[0].any():
             return scene, moment
         # Beds and seats may be out of sight; then it happens where it can be seen.
-        scene.people[0].move(moment, _in_sight(rng, place))
+        scene.people[0].move(moment, in_sight(rng, place))
         if scene.boxes(moment)[0].any():
             return scene, moment
 
 
-def _in_sight(rng: Generator, place: Place) -> np.ndarray:
+def in_sight(rng: Generator, place: Place) -> np.ndarray:
     """(2,) x and y of what a random pixel not far from the middle shows."""
     row, column = (int(rng.uniform(0.15, 0.85) * length) for length in place.distance.shape)
     ray = place.camera.rays()[row, column]
