@@ -31,6 +31,8 @@ SETTINGS = {
     "THERMAL.TEST_BOX_ENLARGE": [0.0, 0.0],
 }
 """In what the networks of the sources differ without a trace in their tensors, with PySlowFast's values."""
+# What else leaves no trace there, and is known where a checkpoint of this project records it.
+_RECORDED = ("THERMAL.INPUT_SIZE", "THERMAL.CLIP_SECONDS")
 
 
 @dataclass(frozen=True)
@@ -296,13 +298,13 @@ def _class_names(content: dict) -> list[str] | None:
 
 
 def _recorded_settings(content: dict) -> dict[str, object]:
-    """What a PySlowFast checkpoint's configuration says of the keys in which sources differ."""
+    """What a PySlowFast checkpoint's configuration says of the keys that its tensors do not tell."""
     try:
         recorded = yaml.safe_load(content.get("cfg") or "")
     except (yaml.YAMLError, AttributeError):
         return {}
     settings = {}
-    for key in SETTINGS:
+    for key in (*SETTINGS, *_RECORDED):
         node, name = key.split(".")
         values = recorded.get(node) if isinstance(recorded, dict) else None
         if isinstance(values, dict) and name in values:

@@ -229,6 +229,13 @@ def test_another_variant_is_logged_as_overrides_to_copy(tmp_path, caplog):
     assert f"was trained with other settings. To compute what it computed there, add: {wanted}" in caplog.text
 
 
+def test_another_input_than_the_recorded_one_is_logged_as_overrides_to_copy(tmp_path, caplog):
+    recorded = config(THERMAL__INPUT_SIZE=[48, 48], THERMAL__CLIP_SECONDS=4.0)
+    content = {"model_state": network(config(), seed=0).state_dict(), "cfg": recorded.dump()}
+    loaded(config(), content, tmp_path / "x.pyth")
+    assert "add: THERMAL.INPUT_SIZE '[48,48]' THERMAL.CLIP_SECONDS 4.0" in caplog.text
+
+
 def test_the_right_variant_is_not_warned_of(tmp_path, caplog):
     loaded(
         config(), {"model_state": network(config(), seed=0).state_dict(), "cfg": config().dump()}, tmp_path / "x.pyth"
