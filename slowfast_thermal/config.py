@@ -22,6 +22,7 @@ def add_thermal_config(cfg: CfgNode) -> None:
     _add_thermal_node(cfg)
     _add_interaction_node(cfg)
     _add_speed_node(cfg)
+    _add_events_node(cfg)
     # Weight from 0 to 1 of trees on simple features in the scores of a test: 0 is the network alone, 0.5 the mean of both, 1
     # the trees alone, for which no network is trained.
     cfg.MODEL.TREES_WEIGHT = 0.0
@@ -221,6 +222,24 @@ def _add_speed_node(cfg: CfgNode) -> None:
     cfg.SPEED.ACTIVATION_CHECKPOINTS = False
     # Keep the recordings in the memory of the run's device and cut the clips there, without loader workers.
     cfg.SPEED.RECORDINGS_ON_DEVICE = False
+
+
+def _add_events_node(cfg: CfgNode) -> None:
+    """Events of people who are watched; docs/live.md says how they come and go."""
+    cfg.EVENTS = CfgNode()
+    # Kinds of events, each {NAME: ..., CLASSES: [...]}: the score of a kind is that of its classes together. It may have
+    # values of its own for the keys below. Empty: there are no events.
+    cfg.EVENTS.KINDS = []
+    # Smoothed score from which on an event is suspected.
+    cfg.EVENTS.THRESHOLD = 0.5
+    # Seconds of the threshold or more after which it is confirmed.
+    cfg.EVENTS.DURATION = 3.0
+    # Seconds of less after which an event that was confirmed is cleared.
+    cfg.EVENTS.HOLD = 10.0
+    # Seconds after the end of an event in which the same person, or one near, raises no other of the kind.
+    cfg.EVENTS.COOL_DOWN = 30.0
+    # Time constant in seconds of the exponential average of scores; 0 for none.
+    cfg.EVENTS.SMOOTHING = 2.0
 
 
 def load_config(path: str, overrides: list[str]) -> CfgNode:

@@ -101,6 +101,21 @@ def _each_stage(rule: Rule, words: str) -> Rule:
     return several(several(rule, "", 2), f"for each of the four stages {words} of the slow and of the fast pathway", 4)
 
 
+_EVENTS = {
+    "COOL_DOWN": number(0, 86_400),
+    "DURATION": number(0, 86_400),
+    "HOLD": number(0, 86_400),
+    "SMOOTHING": number(0, 3600),
+    "THRESHOLD": above_0(1),
+}
+
+
+def _is_kind_of_event(value: object) -> bool:
+    rules = {"NAME": _NAME, "CLASSES": _NAMES, **_EVENTS}
+    known = isinstance(value, dict) and {"NAME", "CLASSES"} <= value.keys() <= rules.keys()
+    return known and all(rules[key].accepts(part) for key, part in value.items())
+
+
 _RULES = {
     "AVA.DETECTION_SCORE_THRESH": number(),
     "BN.EPSILON": above_0(1),
@@ -119,6 +134,12 @@ _RULES = {
     "DETECTION.ROI_XFORM_RESOLUTION": whole(1, 64),
     "DETECTION.SPATIAL_SCALE_FACTOR": whole(1),
     "DIST_TIMEOUT": above_0(1e9, "a number of seconds"),
+    **{f"EVENTS.{key}": rule for key, rule in _EVENTS.items()},
+    "EVENTS.KINDS": Rule(
+        lambda v: isinstance(v, list) and all(map(_is_kind_of_event, v)),
+        "a list of kinds such as {'NAME': 'fall', 'CLASSES': ['lying']}, each perhaps with "
+        f"{', '.join(_EVENTS)} of its own",
+    ),
     "IA.BIAS_LR_FACTOR": above_0(),
     "IA.BLOCKS": Rule(
         lambda v: v == [] or _LETTERS.accepts(v) or several(_LETTERS, "").accepts(v),

@@ -22,7 +22,7 @@ from slowfast_thermal.engine.device import current_device
 from slowfast_thermal.engine.test import score_people
 from slowfast_thermal.engine.trees import beside, load_trees
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.evaluation.followed import PredictedPerson
+from slowfast_thermal.people.predicted import PredictedPerson
 from slowfast_thermal.people.tracks import TrackedPerson
 from slowfast_thermal.preparation.settings import DataSettings
 from slowfast_thermal.preparation.temperatures import check_range

@@ -7,7 +7,6 @@ NAME.mp4         the recording with its people
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,34 +20,12 @@ from slowfast_thermal.evaluation.results import write_predictions
 from slowfast_thermal.evaluation.scores import to_ava_boxes
 from slowfast_thermal.evaluation.video import frame_durations, write_pictures
 from slowfast_thermal.files import replacing
+from slowfast_thermal.people.predicted import PredictedPerson
 from slowfast_thermal.people.tracks import TrackedPerson
 
 # Frames read at a time, and frames of which the colours are chosen.
 _PART = 64
 _NUM_SAMPLED = 16
-
-
-@dataclass(frozen=True)
-class PredictedPerson:
-    """A person at one moment.
-
-    Attributes:
-        recording: name of the recording.
-        timestamp: milliseconds.
-        track: number of the person in this recording, from 1; the same from moment to moment.
-        box: (4,) float32 x1, y1, x2, y2 divided by the image size.
-        box_score: how sure it is that this is a person, from 0 to 1.
-        seen: whether the person was found in this frame; else the box lies between where they were found.
-        scores: from 0 to 1, by class name.
-    """
-
-    recording: str
-    timestamp: int
-    track: int
-    box: np.ndarray
-    box_score: float
-    seen: bool
-    scores: dict[str, float]
 
 
 def write_people(people: Sequence[PredictedPerson], folder: Path) -> None:
