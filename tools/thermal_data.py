@@ -5,7 +5,7 @@ tools/thermal_data.py validate FOLDER [--cfg FILE] [KEY VALUE ...]    exit statu
 tools/thermal_data.py stats FOLDER [--cfg FILE] [KEY VALUE ...]
 tools/thermal_data.py split FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py split FOLDER FOLDS_FOLDER --by block --folds 5 --guard 6
-tools/thermal_data.py doubts FOLDER DOUBTS_FOLDER --folds FOLDS_FOLDER
+tools/thermal_data.py doubts FOLDER DOUBTS_FOLDER --folds FOLDS_FOLDER [--cfg FILE] [KEY VALUE ...]
 tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py synthesize FOLDER [--rooms N] [--continuous HOURS]
 tools/thermal_data.py likeness FOLDER OTHER_FOLDER
@@ -20,6 +20,7 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
+from fvcore.common.config import CfgNode
 from tabulate import tabulate
 from tqdm import tqdm
 
@@ -143,6 +144,7 @@ def parse_args() -> argparse.Namespace:
         help="predictions.csv of held-out people, such as a cross-validation's (default those of trees, fitted now)",
     )
     command.add_argument("--pictures", type=int, default=40, metavar="N", help="at most (default 40)")
+    add_config_argument(command)
     args, args.overrides = parser.parse_known_args()
     if args.overrides and ("cfg" not in args or any(word.startswith("--") for word in args.overrides)):
         parser.error(f"unrecognized arguments: {' '.join(args.overrides)}")
@@ -174,10 +176,14 @@ def add_config_argument(command: argparse.ArgumentParser) -> None:
     command.set_defaults(train=None, val=None)
 
 
+def data_config(args: argparse.Namespace) -> CfgNode:
+    """The configuration that --cfg and the KEY VALUE pairs give, for the data set of the command."""
+    return load_config(args.cfg, [*args.overrides, "DATA.PATH_TO_DATA_DIR", args.data_dir, "NUM_GPUS", "0"])
+
+
 def data_settings(args: argparse.Namespace) -> tuple[list[str], list[str], DataSettings]:
     """Annotation files for training and for validation, and how the recordings are read."""
-    overrides = [*args.overrides, "DATA.PATH_TO_DATA_DIR", args.data_dir, "NUM_GPUS", "0"]
-    cfg = load_config(args.cfg, overrides)
+    cfg = data_config(args)
     files = args.train or cfg.THERMAL.TRAIN_ANNOTATIONS, args.val or cfg.THERMAL.TEST_ANNOTATIONS
     return *files, DataSettings.from_config(cfg)
 
@@ -415,7 +421,7 @@ def run_likeness(args: argparse.Namespace) -> None:
 def run_doubts(args: argparse.Namespace) -> None:
     from slowfast_thermal.evaluation.doubts import list_doubts  # takes seconds, and no other command needs it
 
-    doubts = list_doubts(args.data_dir, read_folds(args.folds), args.output_dir, args.predictions, args.pictures)
+    doubts = list_doubts(data_config(args), read_folds(args.folds), args.output_dir, args.predictions, args.pictures)
     for doubt in doubts[: args.pictures]:
         print(f"{doubt.strength:.2f}  {doubt.keyframe.image_id}: {doubt.reason}")
     num_shown = min(args.pictures, len(doubts))

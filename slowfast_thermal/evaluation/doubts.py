@@ -18,7 +18,6 @@ from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from slowfast_thermal import pyslowfast
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.annotations import Keyframe, load_annotations
 from slowfast_thermal.evaluation.baselines import predict_trees
@@ -53,12 +52,12 @@ class Doubt:
 
 
 def list_doubts(
-    data_dir: str | Path, folds: Mapping[str, Path], output_dir: Path, predictions: Path | None, num_pictures: int
+    cfg, folds: Mapping[str, Path], output_dir: Path, predictions: Path | None, num_pictures: int
 ) -> list[Doubt]:
     """Finds the doubtful people of a data set's folds and writes them into a folder.
 
     Args:
-        data_dir: of the data set.
+        cfg: tells where the recordings are and how they are read; the annotations are those of the folds.
         folds: folders with a `train.json` and a `val.json`, by name.
         output_dir: see `write_doubts`.
         predictions: a `predictions.csv` for the people in the folds' val; None: of trees that are fitted to each train.
@@ -68,8 +67,8 @@ def list_doubts(
         InputError: something is missing or wrong in the files.
     """
     val = [str(folder.resolve() / "val.json") for folder in folds.values()]
-    cfg = pyslowfast.get_cfg()
-    cfg.DATA.PATH_TO_DATA_DIR, cfg.THERMAL.TEST_ANNOTATIONS, cfg.DATA_LOADER.NUM_WORKERS = str(data_dir), val, 0
+    cfg = cfg.clone()
+    cfg.THERMAL.TEST_ANNOTATIONS, cfg.THERMAL.PEOPLE = val, "annotated"
     cfg.MODEL.NUM_CLASSES = len(load_annotations([Path(name) for name in val]).classes)
     dataset = Thermal(cfg, "test")
     held_out = read_predictions(predictions, dataset) if predictions else held_out_trees(cfg, folds)

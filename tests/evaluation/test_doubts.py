@@ -69,7 +69,17 @@ def test_list_and_pictures_are_written(still_people, tmp_path):
     output = tmp_path / "doubts"
     output.mkdir()
     (output / "doubt_999.png").touch()
-    doubts = list_doubts(data, folds, output, None, 1)
+    doubts = list_doubts(still_people, folds, output, None, 1)
     rows = list(csv.DictReader((output / "doubts.csv").open()))
     assert doubts[0].keyframe.image_id == rows[0]["keyframe"] == "A_50" and len(rows) == len(doubts)
     assert [path.name for path in output.glob("*.png")] == [rows[0]["picture"]] == ["doubt_001.png"]
+
+
+def test_recordings_are_read_as_the_configuration_says(still_people, tmp_path):
+    data = Path(still_people.DATA.PATH_TO_DATA_DIR)
+    (data / "frames").rename(data / "moved")
+    split_folds([data / "annotations" / "train.json"], tmp_path / "folds", split="keyframe", num_folds=2)
+    folds = {name: tmp_path / "folds" / name for name in ("fold_1", "fold_2")}
+    cfg = still_people.clone()
+    cfg.THERMAL.FRAMES_DIR = "moved"
+    assert list_doubts(cfg, folds, tmp_path / "doubts", None, 1)
