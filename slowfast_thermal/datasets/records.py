@@ -23,6 +23,18 @@ def read_json(path: Path) -> object:
         raise InputError(f"{path} is not valid JSON ({error}): write it again.") from None
 
 
+def read_json_lines(path: Path) -> Iterator[tuple[str, object]]:
+    """The values of a file with one JSON value a line, each behind its place. Raises InputError where a line is none."""
+    if not is_file(path):
+        raise InputError(f"File '{path}' does not exist: check its name.")
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield f"{path}, line {number}", json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise InputError(f"{path}, line {number} is not valid JSON ({error}): write it again.") from None
+
+
 def read_csv(path: Path) -> Iterator[tuple[str, list[str]]]:
     """The rows of a CSV file that exists, each behind its place. Raises InputError where a line is none of a CSV file."""
     text = path.read_text(encoding="utf-8-sig", errors="replace")

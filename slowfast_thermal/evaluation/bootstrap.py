@@ -104,11 +104,16 @@ def _stretches(keyframes: list[str], session_pattern: str) -> np.ndarray:
 def _draws(keyframes: list[str], num_samples: int, session_pattern: str) -> Iterator[np.ndarray]:
     """How often each of the K keyframes is drawn, (B, K) in parts, always the same."""
     stretches = _stretches(keyframes, session_pattern)
-    num_stretches = stretches.max() + 1 if len(stretches) else 0
+    for times in drawn_times(stretches.max() + 1 if len(stretches) else 0, num_samples):
+        yield times[:, stretches]
+
+
+def drawn_times(number: int, num_samples: int) -> Iterator[np.ndarray]:
+    """How often each of a number of things is drawn in each of B samples of as many, (B, number) in parts, always the same."""
     rng = np.random.default_rng(0)
-    for start in range(0, num_samples if num_stretches else 0, _PART):
-        drawn = rng.integers(num_stretches, size=(min(_PART, num_samples - start), num_stretches))
-        yield np.stack([np.bincount(draw, minlength=num_stretches) for draw in drawn])[:, stretches]
+    for start in range(0, num_samples if number else 0, _PART):
+        drawn = rng.integers(number, size=(min(_PART, num_samples - start), number))
+        yield np.stack([np.bincount(draw, minlength=number) for draw in drawn])
 
 
 def _percentiles(scores: list[np.ndarray]) -> dict[str, tuple[float, float]]:

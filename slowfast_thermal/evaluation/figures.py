@@ -16,6 +16,8 @@ LINE = "#0072B2"
 """Blue: curves and bars."""
 SECOND_LINE = "#D55E00"
 """Vermilion: a second curve in the same axes."""
+LINES = (LINE, SECOND_LINE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Several curves in the same axes, in turn."""
 TRACKS = ("#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#FFFFFF")
 """People who are followed, in turn."""
 

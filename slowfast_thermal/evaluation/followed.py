@@ -14,6 +14,8 @@ from PIL import Image
 
 from slowfast_thermal.datasets.found_people import relative_boxes
 from slowfast_thermal.datasets.recordings import Recording
+from slowfast_thermal.datasets.records import are_four_numbers, field
+from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.people import Person
 from slowfast_thermal.evaluation.pictures import color_limits, draw_frame
 from slowfast_thermal.evaluation.results import write_predictions
@@ -38,6 +40,25 @@ def write_people(people: Sequence[PredictedPerson], folder: Path) -> None:
     with replacing(folder / "tracks.jsonl") as temporary, open(temporary, "w", encoding="utf-8") as file:
         for person in people:
             file.write(json.dumps(_record(person), ensure_ascii=False) + "\n")
+
+
+def person_of(record: object, where: str) -> PredictedPerson:
+    """The person of a line of `tracks.jsonl`. Raises InputError if there is none."""
+    box = field(record, "box", list, where)
+    scores = field(record, "scores", dict, where)
+    if not are_four_numbers(box) or not all(isinstance(score, (int, float)) for score in scores.values()):
+        raise InputError(
+            f"{where}: 'box' must be four numbers, and 'scores' a number for each class: write the file again."
+        )
+    return PredictedPerson(
+        field(record, "recording", str, where),
+        field(record, "timestamp", int, where),
+        field(record, "track", int, where),
+        np.array(box, np.float32),
+        float(field(record, "box_score", (int, float), where)),
+        bool(record.get("seen", True)),
+        scores,
+    )
 
 
 def _record(person: PredictedPerson) -> dict[str, object]:
