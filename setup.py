@@ -35,6 +35,8 @@ setup(
         "detectron2": ["detectron2"],
         # Recordings compressed with blosc, zstd, lz4 and the like.
         "compression": ["hdf5plugin"],
-        "test": ["hdf5plugin", "hypothesis", "motmetrics", "pytest", "pytest-xdist", "pytorchvideo==0.1.5"],
+        # Events to, and frames from, an MQTT broker.
+        "mqtt": ["paho-mqtt>=2.0"],
+        "test": ["hdf5plugin", "hypothesis", "motmetrics", "paho-mqtt>=2.0", "pytest", "pytest-xdist", "pytorchvideo==0.1.5"],
     },
 )
