@@ -47,9 +47,11 @@ def make_channels(clip: torch.Tensor, channels: Sequence[str]) -> torch.Tensor:
 def _frame_median(frames: torch.Tensor) -> torch.Tensor:
     """(N, T, 1, 1) median of each of (N, T, h, w) frames, the lower one of two."""
     pixels = frames.flatten(2)
-    if pixels.is_cpu and not torch.compiler.is_compiling():
+    middle = (pixels.shape[2] - 1) // 2
+    if torch.compiler.is_compiling():  # for an export: ONNX knows no median
+        return pixels.sort(2).values[..., middle, None, None]
+    if pixels.is_cpu:
         # The same number; torch's own takes several times as long on a CPU.
-        middle = (pixels.shape[2] - 1) // 2
         lowest = np.partition(pixels.detach().numpy(), middle, axis=2)[..., middle]
         return torch.from_numpy(lowest)[..., None, None]
     return pixels.median(2).values[..., None, None]

@@ -53,14 +53,15 @@ class ClipGroups:
     """
 
     def __init__(self, clips: Tensor, num_clips: int, device: torch.device) -> None:
-        if len(clips) and not 0 <= int(clips.min()) <= int(clips.max()) < num_clips:
+        exporting = torch.compiler.is_compiling()  # then no value is known, and there is room for all in one clip
+        if not exporting and clips.shape[0] and not 0 <= int(clips.min()) <= int(clips.max()) < num_clips:
             raise ValueError(f"Clip indices {clips.tolist()} must lie in [0, {num_clips}).")
         self.num_clips = num_clips
         earlier_in_clip = (clips[:, None] == clips).tril(-1)
         slots = earlier_in_clip.sum(1)
-        self.size = int(slots.max()) + 1 if len(clips) else 0
+        self.size = int(slots.max()) + 1 if not exporting and clips.shape[0] else clips.shape[0]
         self.clips, self.slots = (places.to(device, non_blocking=True) for places in (clips, slots))
-        self.present = self.pad(torch.ones(len(clips), dtype=torch.bool, device=device))
+        self.present = self.pad(torch.ones(clips.shape[0], dtype=torch.bool, device=device))
         """(N, P) bool: which rows of a padded tensor are someone."""
 
     def pad(self, rows: Tensor) -> Tensor:
@@ -78,9 +79,9 @@ def _check_shape(name: str, tensor: Tensor, *shape: int) -> None:
         raise ValueError(f"The shape of {name} is {tuple(tensor.shape)}, but must be {shape}.")
 
 
-def _fit_rows(rows: Tensor, size: int) -> Tensor:
+def fit_rows(rows: Tensor, size: int) -> Tensor:
     """(N, P, C) -> (N, size, C): cuts rows off or adds zeros."""
-    return F.pad(rows, (0, 0, 0, size - rows.shape[1]))
+    return F.pad(rows, (0, 0, 0, size))[:, :size]
 
 
 class InteractionStructure(nn.Module):
@@ -237,7 +238,7 @@ class InteractionStructure(nn.Module):
         Raises:
             ValueError: something the blocks attend to is missing, or a shape or a clip index is wrong.
         """
-        _check_shape("persons", persons, len(person_clips), self.dim_person)
+        _check_shape("persons", persons, person_clips.shape[0], self.dim_person)
         people = ClipGroups(person_clips, num_clips, persons.device)
         others: dict[str, Others] = {}
         if "person" in self.reduce:
@@ -259,17 +260,17 @@ class InteractionStructure(nn.Module):
     def _people_as_others(self, people: Tensor, present: Tensor) -> Others:
         """The people (N, P, C) of each clip as max_persons rows, zero for no one."""
         size = self.sources["person"].rows
-        rows = _fit_rows(people.masked_fill(~present[..., None], 0), size)
-        return self._others(rows, _fit_rows(present[..., None], size)[..., 0])
+        rows = fit_rows(people.masked_fill(~present[..., None], 0), size)
+        return self._others(rows, fit_rows(present[..., None], size)[..., 0])
 
     def _objects(self, objects: Tensor | None, clips: Tensor | None, num_clips: int) -> Others:
         if objects is None or clips is None:
             raise ValueError("This structure attends to objects: give them and their clips, even if there are 0.")
         dim, size, _ = self.sources["object"]
-        _check_shape("objects", objects, len(clips), dim)
+        _check_shape("objects", objects, clips.shape[0], dim)
         groups = ClipGroups(clips, num_clips, objects.device)
-        rows = self._reduce("object", _fit_rows(groups.pad(objects), size))
-        return self._others(rows, _fit_rows(groups.present[..., None], size)[..., 0])
+        rows = self._reduce("object", fit_rows(groups.pad(objects), size))
+        return self._others(rows, fit_rows(groups.present[..., None], size)[..., 0])
 
     def _memory(self, memory: Tensor | None, num_clips: int) -> Others:
         if memory is None:

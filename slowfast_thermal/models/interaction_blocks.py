@@ -65,11 +65,12 @@ def make_linear(dim_in: int, dim_out: int) -> nn.Linear:
 
 def _attend(query: Tensor, rows: Tensor, present: Tensor | None, scale: float) -> Tensor:
     """(N, P, C) queries, (N, L, C) rows that are keys and values -> (N, P, C); zero for a clip with no row present."""
+    query, rows = query[:, None], rows[:, None]  # one head
     if present is None:
-        return F.scaled_dot_product_attention(query, rows, rows, scale=scale)
-    anyone = present.any(1)[:, None, None]
-    allowed = present[:, None] | ~anyone  # a softmax over nothing is not a number
-    return F.scaled_dot_product_attention(query, rows, rows, attn_mask=allowed, scale=scale) * anyone
+        return F.scaled_dot_product_attention(query, rows, rows, scale=scale)[:, 0]
+    anyone = present.any(1)[:, None, None, None]
+    allowed = present[:, None, None] | ~anyone  # a softmax over nothing is not a number
+    return (F.scaled_dot_product_attention(query, rows, rows, attn_mask=allowed, scale=scale) * anyone)[:, 0]
 
 
 class InteractionBlock(nn.Module):
@@ -137,7 +138,7 @@ class InteractionBlock(nn.Module):
         if self.seconds:
             second = torch.eye(self.seconds, dtype=rows.dtype, device=rows.device)
             constants = torch.cat([constants, second.repeat_interleave(size // self.seconds, 0)], 1)
-        return constants.expand(len(rows), -1, -1)
+        return constants.expand(rows.shape[0], -1, -1)
 
     def _weights_of_constants(self, projection: nn.Linear, position: str) -> Tensor:
         """(dim, 1 + S): bias and positions of keys or values."""

@@ -142,14 +142,15 @@ class ThermalSlowFast(SlowFast):
         crops = isinstance(self.input_layer, PersonCrops)
         if crops:
             windows = self.input_layer(inputs, torch.cat([bboxes, objects]), views)
-            pooled = self.head.pool_crops(self._backbone(windows), bboxes, objects, len(inputs[0]))
+            pooled = self.head.pool_crops(self._backbone(windows), bboxes, objects, inputs[0].shape[0])
         else:
             pooled = self.head.pool(self.features(inputs), bboxes, objects)
         if self._box_features == "none":
             return pooled
         size = inputs[0].shape[-2:] if crops else self.input_layer.size
         boxes = describe_boxes(torch.cat([bboxes, objects]), size, self._box_features, views)
-        persons, others = boxes.to(pooled.persons.device, non_blocking=True).split([len(bboxes), len(objects)])
+        boxes = boxes.to(pooled.persons.device, non_blocking=True)
+        persons, others = boxes[: bboxes.shape[0]], boxes[bboxes.shape[0] :]
         return pooled._replace(
             persons=torch.cat([pooled.persons, persons], 1), objects=torch.cat([pooled.objects, others], 1)
         )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from slowfast_thermal.config_values import NUM_BOX_FEATURES
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.models.interaction import STRUCTURE_REGISTRY, ClipGroups, InteractionStructure
+from slowfast_thermal.models.interaction import STRUCTURE_REGISTRY, ClipGroups, InteractionStructure, fit_rows
 from slowfast_thermal.pyslowfast import ResNetRoIHead
 
 # Widths of the hidden layers of the classifiers that IA.CLASSIFIER names.
@@ -128,7 +128,7 @@ class IARoIHead(ResNetRoIHead):
         for pathway, features in enumerate(inputs):
             over_time, align, over_box = (getattr(self, f"s{pathway}_{part}") for part in ("tpool", "roi", "spool"))
             pooled.append(over_box(align(over_time(features).squeeze(2), boxes)))
-        return _part(torch.cat(pooled, 1).flatten(1), bboxes, objects, len(inputs[0]))
+        return _part(torch.cat(pooled, 1).flatten(1), bboxes, objects, inputs[0].shape[0])
 
     def pool_crops(self, inputs: list[Tensor], bboxes: Tensor, objects: Tensor, num_clips: int) -> Pooled:
         """Pools people and objects each of which fills a clip of its own: mean over time, maximum over the crop.
@@ -168,12 +168,9 @@ class IARoIHead(ResNetRoIHead):
     def _with_present(self, memory: Tensor, pooled: Pooled) -> Tensor:
         """Memory (N, S, M, D) whose middle second holds the first M people of each clip, without a gradient."""
         groups = ClipGroups(pooled.person_clips, pooled.num_clips, memory.device)
-        people = groups.pad(pooled.persons.detach())[:, : memory.shape[2]]
-        memory = memory.clone()
-        now = memory[:, self.structure.window[0]]
-        now.zero_()
-        now[:, : people.shape[1]] = people
-        return memory
+        now = fit_rows(groups.pad(pooled.persons.detach()), memory.shape[2])
+        before = self.structure.window[0]
+        return torch.cat([memory[:, :before], now[:, None].to(memory.dtype), memory[:, before + 1 :]], 1)
 
     def forward(
         self,
@@ -203,7 +200,7 @@ class IARoIHead(ResNetRoIHead):
 
 def _part(vectors: Tensor, bboxes: Tensor, objects: Tensor, num_clips: int) -> Pooled:
     """The first rows of `vectors` (R + Q, D) belong to the people, the others to the objects."""
-    persons, others = vectors.split([len(bboxes), len(objects)])
+    persons, others = vectors[: bboxes.shape[0]], vectors[bboxes.shape[0] :]
     return Pooled(persons, bboxes[:, 0].long(), num_clips, others, objects[:, 0].long())
 
 
