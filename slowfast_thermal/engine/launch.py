@@ -27,6 +27,7 @@ from slowfast_thermal.engine.test import has_validation, test
 from slowfast_thermal.engine.train import train
 from slowfast_thermal.errors import BAD_INPUT, FAILED, INTERRUPTED, InputError, LostProcessError, exit_codes
 from slowfast_thermal.evaluation.scores import check_groups
+from slowfast_thermal.export.session import is_exported
 from slowfast_thermal.files import claimed, full_disk_error, no_room, remove_partial_files
 from slowfast_thermal.models import IARoIHead
 from slowfast_thermal.preparation.checks import refuse_problems
@@ -75,7 +76,8 @@ def check_run(cfg, place: Place | None = None) -> None:
         check_groups(cfg.THERMAL.CLASS_GROUPS, test_set.classes)
     for key in ("TRAIN", "TEST"):
         path = cfg[key].CHECKPOINT_FILE_PATH
-        if cfg[key].ENABLE and path and not Path(path).is_file():
+        exported = key == "TEST" and is_exported(path)
+        if cfg[key].ENABLE and path and not exported and not Path(path).is_file():
             raise InputError(f"Checkpoint '{path}' does not exist: correct {key}.CHECKPOINT_FILE_PATH.")
         kinds = ("pytorch", *SOURCES)
         if cfg[key].CHECKPOINT_TYPE not in kinds:

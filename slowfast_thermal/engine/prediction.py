@@ -35,11 +35,13 @@ class Predictor:
     """A trained network, or trees, with all that leads from temperatures to its scores; `from_checkpoint` makes one.
 
     Attributes:
+        cfg: the configuration.
         classes: names of the C classes.
+        model: the network; None where trees alone predict.
     """
 
     def __init__(self, cfg, checkpoint: Path):
-        self._cfg, self._model, self._forest = cfg, None, None
+        self.cfg, self.model, self._forest = cfg, None, None
         weight = cfg.MODEL.TREES_WEIGHT
         if weight == 1:
             self._forest = load_trees(checkpoint)
@@ -51,9 +53,9 @@ class Predictor:
                     f"{checkpoint} does not name its classes: train it here, or fine-tune from it, and give that checkpoint."
                 )
             cfg.MODEL.NUM_CLASSES = len(self.classes)
-            self._model = pyslowfast.build_model(cfg, current_device(cfg))
-            load_trained(checkpoint, cfg.TEST.CHECKPOINT_TYPE, self._model, cfg, self.classes)
-            self._model.eval()
+            self.model = pyslowfast.build_model(cfg, current_device(cfg))
+            load_trained(checkpoint, cfg.TEST.CHECKPOINT_TYPE, self.model, cfg, self.classes)
+            self.model.eval()
             if weight:
                 self._forest = load_trees(beside(checkpoint), self.classes)
         self._settings = DataSettings.from_config(cfg)
@@ -135,7 +137,7 @@ class Predictor:
             check_range(recording, self._settings.temperature_range)
         if followed is None:
             followed = [follow_people(recording) for recording in recordings]
-        dataset = Moments(self._cfg, self.classes, recordings, followed, every)
+        dataset = Moments(self.cfg, self.classes, recordings, followed, every)
         scores = self._score(dataset, progress)
         predicted: dict[str, list[PredictedPerson]] = {recording.name: [] for recording in recordings}
         rows = iter(scores)
@@ -152,12 +154,12 @@ class Predictor:
     @torch.inference_mode()
     def _score(self, dataset: Moments, progress: Progress) -> np.ndarray:
         """(R, C) scores of the R people of all moments in turn."""
-        weight, scores = self._cfg.MODEL.TREES_WEIGHT, np.zeros((0, len(self.classes)), np.float32)
-        if self._model is not None and len(dataset):
-            loader = construct_test_loader(self._cfg, dataset, 0, 1)
-            batches = score_people(self._model, progress(loader, len(loader)), dataset, self._cfg)
+        weight, scores = self.cfg.MODEL.TREES_WEIGHT, np.zeros((0, len(self.classes)), np.float32)
+        if self.model is not None and len(dataset):
+            loader = construct_test_loader(self.cfg, dataset, 0, 1)
+            batches = score_people(self.model, progress(loader, len(loader)), dataset, self.cfg)
             scores = np.concatenate([found.float().cpu().numpy() for found, _, _ in batches])
         if self._forest is None:
             return scores
         trees = self._forest.predict(read_people(dataset).features)
-        return trees if self._model is None else (1 - weight) * scores + weight * trees
+        return trees if self.model is None else (1 - weight) * scores + weight * trees

@@ -19,6 +19,7 @@ from slowfast_thermal.datasets.found_people import people_source
 from slowfast_thermal.datasets.loader import as_tensors, construct_test_loader
 from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.engine.device import autocast, current_device, to_device
+from slowfast_thermal.engine.exported import ExportedNetwork
 from slowfast_thermal.engine.processes import gather_rows, remember
 from slowfast_thermal.engine.trees import average_with_trees, beside, run_trees
 from slowfast_thermal.errors import InputError
@@ -27,6 +28,7 @@ from slowfast_thermal.evaluation.baselines import assess
 from slowfast_thermal.evaluation.metrics import DetectionMeter, Evaluation, evaluate_detections
 from slowfast_thermal.evaluation.report import write_report
 from slowfast_thermal.evaluation.results import results_table, summary, write_results
+from slowfast_thermal.export.session import is_exported
 from slowfast_thermal.models import ThermalSlowFast
 from slowfast_thermal.pyslowfast import distributed as du
 from slowfast_thermal.user_input import is_file
@@ -204,6 +206,8 @@ def _test_network(loader: DataLoader, cfg) -> tuple[Path, Evaluation]:
         raise InputError(
             f"There is no checkpoint to test in '{cfg.OUTPUT_DIR}': train first, or set TEST.CHECKPOINT_FILE_PATH."
         )
+    if is_exported(path):
+        return Path(path), evaluate(ExportedNetwork(Path(path), cfg, loader.dataset.classes), loader, cfg, "test")
     model = pyslowfast.build_model(cfg, current_device(cfg))
     kind = cfg.TEST.CHECKPOINT_TYPE if cfg.TEST.CHECKPOINT_FILE_PATH else "pytorch"
     load_trained(Path(path), kind, model, cfg, loader.dataset.classes)

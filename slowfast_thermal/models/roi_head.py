@@ -221,8 +221,9 @@ def describe_boxes(boxes: Tensor, size: tuple[int, int], kind: str, views: Tenso
         units of the image's height.
     """
     corners = boxes[:, 1:].float() / size[0]
-    centre = (corners[:, :2] + corners[:, 2:]) / 2 - corners.new_tensor([size[1] / size[0], 1]) / 2
     wide, tall = (corners[:, 2:] - corners[:, :2]).clamp(min=1e-3).unbind(1)
+    x, y = ((corners[:, :2] + corners[:, 2:]) / 2).unbind(1)
+    x, y = x - size[1] / size[0] / 2, y - 0.5
     if views is not None:
         angle, scale = views[boxes[:, 0].long(), :2].float().unbind(1)
         cos, sin = angle.cos(), angle.sin()
@@ -230,11 +231,10 @@ def describe_boxes(boxes: Tensor, size: tuple[int, int], kind: str, views: Tenso
             torch.hypot(cos * wide, sin * tall) / scale,
             torch.hypot(sin * wide, cos * tall) / scale,
         )
-        x, y = centre.unbind(1)
         # The window turns by the angle, so what it shows turns back.
-        centre = torch.stack([cos * x + sin * y, cos * y - sin * x], 1) / scale[:, None]
+        x, y = (cos * x + sin * y) / scale, (cos * y - sin * x) / scale
     features = torch.stack([wide, tall], 1).log()
-    return features if kind == "size" else torch.cat([features, centre], 1)
+    return features if kind == "size" else torch.cat([features, torch.stack([x, y], 1)], 1)
 
 
 def _build_structure(node, dim_person: int) -> InteractionStructure:

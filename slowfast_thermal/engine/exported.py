@@ -1,0 +1,115 @@
+"""An exported network in the place of a trained one: the loops give it what they give to `ThermalSlowFast`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.export.session import ExportedActions, Memory
+from slowfast_thermal.models.feature_bank import FeatureBank
+
+# What decides which frames a clip has, and what its numbers mean.
+_SAME = (
+    ("DATA", "NUM_FRAMES"),
+    ("DATA", "SAMPLING_RATE"),
+    ("SLOWFAST", "ALPHA"),
+    ("THERMAL", "CHANNELS"),
+    ("THERMAL", "CLIP_SECONDS"),
+    ("THERMAL", "DIFFERENCE_SECONDS"),
+    ("THERMAL", "INPUT_SIZE"),
+    ("THERMAL", "TEMPERATURE_RANGE"),
+)
+
+
+class Unscored(NamedTuple):
+    """People of N clips with all that their scores are made of, but the memory."""
+
+    persons: Tensor
+    """(R, D) features."""
+    num_clips: int
+    """N."""
+    inputs: dict[str, np.ndarray]
+    """Of the graph, by name."""
+
+
+class ExportedNetwork(nn.Module):
+    """The network of a folder that `tools/export.py` wrote, for evaluation on the CPU.
+
+    Args:
+        folder: the folder.
+        cfg: the run's configuration.
+        classes: names of the data set's classes.
+
+    Raises:
+        InputError: the folder cannot be run, or its classes or its clips are others.
+    """
+
+    def __init__(self, folder: Path, cfg, classes: Sequence[str]):
+        super().__init__()
+        self._actions = ExportedActions(folder, torch.get_num_threads())
+        if self._actions.classes != list(classes):
+            raise InputError(
+                f"{folder} has the classes {', '.join(self._actions.classes)}, the data {', '.join(classes)}: export a network "
+                "of this data set."
+            )
+        differing = [f"{node}.{key}" for node, key in _SAME if self._actions.cfg[node][key] != cfg[node][key]]
+        if differing:
+            raise InputError(
+                f"{folder} was exported with another {differing[0]} than this configuration has: give the configuration of its "
+                "training."
+            )
+        if cfg.NUM_GPUS:
+            raise InputError(f"{folder} runs on the CPU: set NUM_GPUS 0.")
+        node = cfg.THERMAL
+        self._low, self._high = node.TEMPERATURE_RANGE
+        self._size = None if node.PERSON_CROPS.ENABLE else tuple(node.INPUT_SIZE)
+
+    def forward(self, inputs: list[Tensor], bboxes: Tensor) -> Tensor:
+        """(R, C) scores of what `ThermalSlowFast.forward` takes."""
+        return torch.from_numpy(self._actions(self._named(inputs, bboxes))[0])
+
+    @property
+    def head(self) -> "ExportedNetwork":
+        """Where `ThermalSlowFast` has `classify` and `structure`."""
+        return self
+
+    @property
+    def structure(self) -> Memory:
+        """What is remembered, of a network that remembers."""
+        return self._actions.memory
+
+    def pool(self, inputs: list[Tensor], bboxes: Tensor, objects: Tensor) -> Unscored:
+        """The people of clips for `classify`."""
+        named = self._named(inputs, bboxes, objects)
+        features = torch.zeros(len(bboxes), 0)
+        if self.structure:
+            empty = np.zeros((len(inputs[0]), *self.structure.memory_shape), np.float32)
+            features = torch.from_numpy(self._actions({**named, "memory": empty})[1])
+        return Unscored(features, len(inputs[0]), named)
+
+    def new_memory(self, recordings: list[str]) -> FeatureBank | None:
+        """An empty bank; None for a network that remembers nothing."""
+        if not self.structure:
+            return None
+        _, max_per_second, dim = self.structure.memory_shape
+        return FeatureBank(recordings, self.structure.window, max_per_second, dim)
+
+    def classify(self, pooled: Unscored, memory: Tensor | None = None) -> Tensor:
+        """(R, C) scores of pooled people and what is remembered around their clips."""
+        named = pooled.inputs if memory is None else {**pooled.inputs, "memory": memory.numpy()}
+        return torch.from_numpy(self._actions(named)[0])
+
+    def _named(self, inputs: list[Tensor], bboxes: Tensor, objects: Tensor | None = None) -> dict[str, np.ndarray]:
+        height, width = self._size or inputs[0].shape[3:]
+        scale = torch.tensor([1, width, height, width, height], dtype=torch.float32)
+        named = {
+            name: (clip * (self._high - self._low) + self._low).numpy() for name, clip in zip(("slow", "fast"), inputs)
+        }
+        named["boxes"] = (bboxes.float() / scale).numpy()
+        if "objects" in self._actions.inputs:
+            named["objects"] = (objects.float() / scale).numpy()
+        return named

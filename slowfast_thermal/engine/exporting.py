@@ -1,0 +1,79 @@
+"""A trained network on its way to another machine."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slowfast_thermal.datasets.found_people import follow_people
+from slowfast_thermal.datasets.loader import as_tensors, construct_test_loader
+from slowfast_thermal.datasets.moments import Moments
+from slowfast_thermal.datasets.recordings import Recording
+from slowfast_thermal.datasets.thermal import object_boxes
+from slowfast_thermal.engine.prediction import Predictor
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.export.folder import Exported, export_folder
+from slowfast_thermal.export.graph import ActionGraph, GraphShapes
+
+# Batches of real clips that a graph is compared on and quantised by.
+_NUM_BATCHES = 16
+
+
+def export_predictor(
+    predictor: Predictor, recordings: Sequence[Recording], folder: Path, kind: str = "onnx", precision: str = "float32"
+) -> Exported:
+    """Writes a predictor's network as a folder, see `export_folder`.
+
+    Args:
+        recordings: on whose people it is compared with the network; int8 takes its ranges from them.
+
+    Raises:
+        InputError: trees alone predict, precision and format do not go together, or see `export_folder`.
+    """
+    if predictor.model is None:
+        raise InputError("MODEL.TREES_WEIGHT is 1: trees need no export, as they run without torch; give a network.")
+    if precision != "float32" and kind != "onnx":
+        raise InputError(f"--precision {precision} is for --format onnx, not {kind}: leave one of them out.")
+    samples = list(islice(real_clips(predictor, recordings), _NUM_BATCHES)) if recordings else []
+    if precision == "int8" and not samples:
+        raise InputError("--precision int8 takes its ranges from people in recordings: name some by --recordings.")
+    cfg = predictor.cfg
+    path = Path(cfg.TEST.CHECKPOINT_FILE_PATH)
+    return export_folder(folder, cfg, predictor.model, predictor.classes, path, kind, precision, samples)
+
+
+def real_clips(
+    predictor: Predictor, recordings: Sequence[Recording], every: float = 1.0
+) -> Iterator[dict[str, np.ndarray]]:
+    """Inputs of the graph, by name, in batches of TEST.BATCH_SIZE: the people found in recordings, from moment to moment.
+
+    A network that remembers is given an empty memory.
+    """
+    cfg, followed = predictor.cfg, [follow_people(recording) for recording in recordings]
+    dataset = Moments(cfg, predictor.classes, recordings, followed, every)
+    shapes = GraphShapes.of(cfg, ActionGraph(predictor.model, cfg.THERMAL.TEMPERATURE_RANGE))
+    low, high = cfg.THERMAL.TEMPERATURE_RANGE
+    for batch in construct_test_loader(cfg, dataset, 0, 1):
+        (slow, fast), _, _, extra = as_tensors(batch)
+        found = {
+            "slow": slow * (high - low) + low,
+            "fast": fast * (high - low) + low,
+            "boxes": relative(extra["boxes"], cfg, slow.shape[3:]),
+            "objects": relative(object_boxes(extra["objects"]), cfg, slow.shape[3:]),
+        }
+        if shapes.memory:
+            found["memory"] = torch.zeros(len(slow), *shapes.memory)
+        yield {name: found[name].float().numpy() for name in shapes.inputs}
+
+
+def relative(boxes: Tensor, cfg, size: Sequence[int]) -> Tensor:
+    """(R, 5) boxes of a batch divided by the height and width of the image in whose pixels the data set gives them.
+
+    Args:
+        size: of the frames, height and width.
+    """
+    height, width = size if cfg.THERMAL.PERSON_CROPS.ENABLE else cfg.THERMAL.INPUT_SIZE
+    return boxes / boxes.new_tensor([1, width, height, width, height])

@@ -1,0 +1,1 @@
+"""Trained networks as graphs that run without torch, and the folder in which they go to another machine."""

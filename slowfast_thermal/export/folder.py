@@ -1,0 +1,136 @@
+"""The folder in which a trained network goes to another machine.
+
+actions.onnx   the network (actions.xml and actions.bin for OpenVINO, actions.pt2 for torch)
+settings.json  its classes, its configuration, and where it comes from
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.export import check
+from slowfast_thermal.export.graph import OPSET, ActionGraph, GraphShapes, write_onnx, write_program
+from slowfast_thermal.export.precision import to_float16, to_int8
+from slowfast_thermal.export.session import FORMATS, SETTINGS, ExportedActions
+from slowfast_thermal.files import replacing
+from slowfast_thermal.models import ThermalSlowFast
+from slowfast_thermal.preparation.folders import new_folder
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What became of an export.
+
+    Attributes:
+        folder: where it lies.
+        num_bytes: of its files.
+        difference: the largest one of a score from the network's, in cases of every kind.
+    """
+
+    folder: Path
+    num_bytes: int
+    difference: float
+
+
+def export_folder(
+    folder: Path,
+    cfg,
+    model: ThermalSlowFast,
+    classes: Sequence[str],
+    checkpoint: Path,
+    kind: str = "onnx",
+    precision: str = "float32",
+    samples: Sequence[Mapping[str, np.ndarray]] = (),
+) -> Exported:
+    """Writes a network's folder, or nothing if what it computes differs.
+
+    Args:
+        folder: new or empty.
+        cfg: the network's configuration.
+        model: trained, on the CPU.
+        classes: names of its classes.
+        checkpoint: where its weights come from.
+        kind: one of FORMATS.
+        precision: one of PRECISIONS; other than float32 for "onnx" alone.
+        samples: inputs of real clips; int8 takes its ranges from them, and all formats are checked on them too.
+
+    Raises:
+        InputError: the folder holds something, the network cannot be exported, or its float32 scores differ.
+    """
+    graph = ActionGraph(model, cfg.THERMAL.TEMPERATURE_RANGE)
+    shapes = GraphShapes.of(cfg, graph)
+    origin = _origin(checkpoint, classes, precision)
+    with new_folder(folder) as root:
+        path = root / FORMATS[kind]
+        if kind == "torch":
+            write_program(graph, shapes, path)
+        else:
+            onnx = path.with_suffix(".onnx")
+            write_onnx(graph, shapes, onnx, {key: _text(value) for key, value in origin.items()})
+            if precision == "float16":
+                to_float16(onnx)
+            elif precision == "int8":
+                to_int8(onnx, samples)
+            if kind == "openvino":
+                _to_openvino(onnx, path)
+        settings = {
+            **origin,
+            "format": kind,
+            "inputs": shapes.inputs,
+            "memory": [shapes.memory, model.head.structure.window] if shapes.memory else None,
+            "configuration": yaml.safe_load(cfg.dump()),
+        }
+        _write_settings(settings, root)
+        difference = _compare(graph, shapes, root, samples)
+        if precision == "float32" and not difference <= check.TOLERANCE:
+            raise InputError(
+                f"{FORMATS[kind]} gives scores that differ from the network's by up to {difference:.2g}, more than "
+                f"{check.TOLERANCE:g}: nothing was written; export with another --format."
+            )
+        settings["largest_difference"] = difference
+        _write_settings(settings, root)
+        num_bytes = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
+    return Exported(Path(folder), num_bytes, difference)
+
+
+def _origin(checkpoint: Path, classes: Sequence[str], precision: str) -> dict[str, object]:
+    names = ("slowfast_thermal", "torch", "numpy")
+    return {
+        "classes": list(classes),
+        "precision": precision,
+        "opset": OPSET,
+        "checkpoint": checkpoint.name,
+        "checkpoint_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        "versions": {name: version(name) for name in names},
+    }
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _write_settings(settings: dict[str, object], root: Path) -> None:
+    with replacing(root / SETTINGS) as temporary:
+        Path(temporary).write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _to_openvino(onnx: Path, path: Path) -> None:
+    try:
+        import openvino
+    except ImportError:
+        raise InputError("--format openvino needs openvino: install it with 'pip install openvino'.") from None
+    openvino.save_model(openvino.convert_model(onnx), path, compress_to_fp16=False)
+    onnx.unlink()
+
+
+def _compare(graph: ActionGraph, shapes: GraphShapes, root: Path, samples: Sequence[Mapping[str, np.ndarray]]) -> float:
+    run = ExportedActions(root)
+    cases = [*check.random_cases(shapes), *samples]
+    return check.largest_difference(graph, lambda inputs: run(inputs)[0], cases)
