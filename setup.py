@@ -37,6 +37,21 @@ setup(
         "compression": ["hdf5plugin"],
         # Events to, and frames from, an MQTT broker.
         "mqtt": ["paho-mqtt>=2.0"],
-        "test": ["hdf5plugin", "hypothesis", "motmetrics", "paho-mqtt>=2.0", "pytest", "pytest-xdist", "pytorchvideo==0.1.5"],
+        # tools/export.py, and what runs its folders.
+        "export": ["onnx", "onnxruntime", "onnxscript"],
+        "openvino": ["openvino"],
+        "test": [
+            "hdf5plugin",
+            "hypothesis",
+            "motmetrics",
+            "onnx",
+            "onnxruntime",
+            "onnxscript",
+            "openvino",
+            "paho-mqtt>=2.0",
+            "pytest",
+            "pytest-xdist",
+            "pytorchvideo==0.1.5",
+        ],
     },
 )
