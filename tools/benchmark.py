@@ -8,6 +8,7 @@ tools/benchmark.py head        interactions with a clip's memory shared by its p
 tools/benchmark.py processes   a training step of two processes on a CPU, beside one
 tools/benchmark.py simulation  simulated clips a second, beside a plain renderer and the loader of real clips
 tools/benchmark.py people      people found, followed and scored on one core, beside the time of their recording
+tools/benchmark.py export      a clip by an exported network, beside torch: time, memory, installation
 tools/benchmark.py waiting     a training step whose threads wait actively or not, alone and beside other work
 tools/benchmark.py checkpoint  writing and reading a checkpoint of 400 MB, with and without checksums
 tools/benchmark.py growth      how cost grows with clips, people, memory, input, keyframes and recordings
@@ -29,13 +30,25 @@ from tabulate import tabulate
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from slowfast_thermal.errors import INTERRUPTED, InputError, exit_codes
 from slowfast_thermal.files import replacing
-from tools.benchmarks import checkpoint, data, growth, head, people, processes, recordings, simulation, step, waiting
+from tools.benchmarks import (
+    checkpoint,
+    data,
+    export,
+    growth,
+    head,
+    people,
+    processes,
+    recordings,
+    simulation,
+    step,
+    waiting,
+)
 from tools.benchmarks.common import environment
 from tools.benchmarks.gpu import run as gpu
 
 PARTS = (
     "data", "step", "inference", "head", "processes", "waiting", "checkpoint", "growth", "recordings", "simulation",
-    "people",
+    "people", "export",
 )  # fmt: skip
 
 
@@ -87,6 +100,8 @@ def main() -> None:
             results[part] = simulation.measure(args.repeats)
         elif part == "people":
             results[part] = people.measure(args.repeats)
+        elif part == "export":
+            results[part] = export.measure(args.repeats)
         elif part == "waiting":
             results[part] = waiting.measure(args.repeats)
         elif part == "checkpoint":
