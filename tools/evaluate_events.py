@@ -29,7 +29,7 @@ from slowfast_thermal.live.events import EventSettings, replay
 from slowfast_thermal.people.predicted import PredictedPerson
 from slowfast_thermal.preparation.truth import Truth
 
-THRESHOLDS = [*(number / 20 for number in range(1, 20)), 0.97, 0.98, 0.99]
+THRESHOLDS = [number / 50 for number in range(1, 50)]
 
 
 def parse_args() -> argparse.Namespace:
