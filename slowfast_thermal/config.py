@@ -70,6 +70,9 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     # Seconds that a clip spans: its frames are those nearest to DATA.NUM_FRAMES * DATA.SAMPLING_RATE times at equal steps, and
     # a step counts where else a frame does. 0: so many consecutive frames, whatever their times.
     cfg.THERMAL.CLIP_SECONDS = 0.0
+    # Where in its clip the keyframe lies, from 0 for the first frame to 1 for the last one. Trees look 16 seconds times what is
+    # left of 1 ahead. The later it lies, the sooner something is known of what happens now.
+    cfg.THERMAL.KEYFRAME_POSITION = 0.5
     # The network's input channels: "temperature"; the temperature "less_median" of the frame, "less_background", which is the
     # pixel's 20th percentile over 100 frames of the recording, or as a "difference" to DIFFERENCE_SECONDS earlier; and last, for
     # PERSON_CROPS, a "box_mask". The temperature alone is repeated as DATA.INPUT_CHANNEL_NUM says; else DATA.MEAN and DATA.STD

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from slowfast_thermal.datasets.annotations import Keyframe
-from slowfast_thermal.datasets.clips import nearest_frames
+from slowfast_thermal.datasets.clip_frames import nearest_frames
 from slowfast_thermal.datasets.found_people import relative_boxes
 from slowfast_thermal.datasets.recording_cache import RecordingCache
 from slowfast_thermal.datasets.recordings import Recording

@@ -13,7 +13,8 @@ import torch
 from slowfast_thermal.datasets.annotations import Keyframe, count_boxes, load_annotations, of_recordings
 from slowfast_thermal.datasets.augmentation import Augmentation
 from slowfast_thermal.datasets.channels import planes
-from slowfast_thermal.datasets.clips import ClipFrames, background, check_order, nearest_frames
+from slowfast_thermal.datasets.clip_frames import ClipFrames, nearest_frames
+from slowfast_thermal.datasets.clips import background, check_order
 from slowfast_thermal.datasets.detections import Detections, load_detections
 from slowfast_thermal.datasets.found_people import people_at, people_source
 from slowfast_thermal.datasets.recording_cache import RecordingCache
@@ -37,6 +38,7 @@ class Thermal(torch.utils.data.Dataset):
         keyframes: all annotated keyframes of the split.
         recordings: names of the recordings; a sample's metadata gives the place in this list.
         class_counts: (C,) int64, number of annotated boxes of each class.
+        keyframe_position: THERMAL.KEYFRAME_POSITION.
 
     Raises:
         InputError: something is missing or wrong in the files, or they do not fit the configuration.
@@ -113,6 +115,7 @@ class Thermal(torch.utils.data.Dataset):
         self._seed = cfg.RNG_SEED
         self._batch_size = cfg.TRAIN.BATCH_SIZE
         self._clip_frames = ClipFrames.from_config(cfg)
+        self.keyframe_position = node.KEYFRAME_POSITION
         self._planes = planes(node.CHANNELS)
         self._difference = 1000 * node.DIFFERENCE_SECONDS
         self._backgrounds: dict[str, torch.Tensor] = {}

@@ -38,14 +38,15 @@ class Predictor:
         cfg: the configuration.
         classes: names of the C classes.
         model: the network; None where trees alone predict.
+        forest: the trees; None where the network alone predicts.
     """
 
     def __init__(self, cfg, checkpoint: Path):
-        self.cfg, self.model, self._forest = cfg, None, None
+        self.cfg, self.model, self.forest = cfg, None, None
         weight = cfg.MODEL.TREES_WEIGHT
         if weight == 1:
-            self._forest = load_trees(checkpoint)
-            self.classes = self._forest.classes
+            self.forest = load_trees(checkpoint)
+            self.classes = self.forest.classes
         else:
             self.classes = read_weights(checkpoint, cfg.TEST.CHECKPOINT_TYPE).classes
             if not self.classes:
@@ -57,7 +58,7 @@ class Predictor:
             load_trained(checkpoint, cfg.TEST.CHECKPOINT_TYPE, self.model, cfg, self.classes)
             self.model.eval()
             if weight:
-                self._forest = load_trees(beside(checkpoint), self.classes)
+                self.forest = load_trees(beside(checkpoint), self.classes)
         self._settings = DataSettings.from_config(cfg)
 
     @classmethod
@@ -159,7 +160,7 @@ class Predictor:
             loader = construct_test_loader(self.cfg, dataset, 0, 1)
             batches = score_people(self.model, progress(loader, len(loader)), dataset, self.cfg)
             scores = np.concatenate([found.float().cpu().numpy() for found, _, _ in batches])
-        if self._forest is None:
+        if self.forest is None:
             return scores
-        trees = self._forest.predict(read_people(dataset).features)
+        trees = self.forest.predict(read_people(dataset).features)
         return trees if self.model is None else (1 - weight) * scores + weight * trees

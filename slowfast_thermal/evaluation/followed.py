@@ -22,7 +22,7 @@ from slowfast_thermal.evaluation.results import write_predictions
 from slowfast_thermal.evaluation.scores import to_ava_boxes
 from slowfast_thermal.evaluation.video import frame_durations, write_pictures
 from slowfast_thermal.files import replacing
-from slowfast_thermal.people.predicted import PredictedPerson
+from slowfast_thermal.people.predicted import PredictedPerson, record_of
 from slowfast_thermal.people.tracks import TrackedPerson
 
 # Frames read at a time, and frames of which the colours are chosen.
@@ -39,7 +39,7 @@ def write_people(people: Sequence[PredictedPerson], folder: Path) -> None:
     write_predictions(to_ava_boxes(rows), folder / "predictions.csv")
     with replacing(folder / "tracks.jsonl") as temporary, open(temporary, "w", encoding="utf-8") as file:
         for person in people:
-            file.write(json.dumps(_record(person), ensure_ascii=False) + "\n")
+            file.write(json.dumps(record_of(person), ensure_ascii=False) + "\n")
 
 
 def person_of(record: object, where: str) -> PredictedPerson:
@@ -59,18 +59,6 @@ def person_of(record: object, where: str) -> PredictedPerson:
         bool(record.get("seen", True)),
         scores,
     )
-
-
-def _record(person: PredictedPerson) -> dict[str, object]:
-    return {
-        "recording": person.recording,
-        "timestamp": person.timestamp,
-        "track": person.track,
-        "box": [round(value, 6) for value in person.box.tolist()],
-        "box_score": round(person.box_score, 6),
-        "seen": person.seen,
-        "scores": {name: float(f"{score:.6g}") for name, score in person.scores.items()},
-    }
 
 
 def write_video(

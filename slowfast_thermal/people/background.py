@@ -32,6 +32,11 @@ class Background:
         self._temperatures = first.astype(np.float32)
         self._time: int | None = None
 
+    @property
+    def temperatures(self) -> np.ndarray:
+        """(H, W) float32 degrees Celsius that the pixels read without people; a copy."""
+        return self._temperatures.copy()
+
     def difference(self, frame: np.ndarray, time: int) -> np.ndarray:
         """How much warmer a frame is than the background, which then learns from it.
 

@@ -34,6 +34,11 @@ class BlobFinder:
         self._background = None if background is None else Background(background)
         self._threshold = threshold
 
+    @property
+    def background(self) -> np.ndarray:
+        """See `PersonFinder.background`."""
+        return self._background.temperatures
+
     def find(self, frames: np.ndarray, times: np.ndarray) -> list[FoundPeople]:
         """See `PersonFinder.find`."""
         if self._background is None and len(frames):

@@ -26,7 +26,13 @@ class FoundPeople:
 
 
 class PersonFinder(Protocol):
-    """Finds the people of one sensor's frames, which it is given in the order of their times, some or one at a time."""
+    """Finds the people of one sensor's frames, which it is given in the order of their times, some or one at a time.
+
+    Attributes:
+        background: (H, W) float32 degrees Celsius that the pixels read without people, as known after the last frame.
+    """
+
+    background: np.ndarray
 
     def find(self, frames: np.ndarray, times: np.ndarray) -> list[FoundPeople]:
         """The people of each frame.

@@ -26,3 +26,16 @@ class PredictedPerson:
     box_score: float
     seen: bool
     scores: dict[str, float]
+
+
+def record_of(person: PredictedPerson) -> dict[str, object]:
+    """The person as a line of `tracks.jsonl` has it."""
+    return {
+        "recording": person.recording,
+        "timestamp": person.timestamp,
+        "track": person.track,
+        "box": [round(value, 6) for value in person.box.tolist()],
+        "box_score": round(person.box_score, 6),
+        "seen": person.seen,
+        "scores": {name: float(f"{score:.6g}") for name, score in person.scores.items()},
+    }

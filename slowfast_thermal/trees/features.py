@@ -45,6 +45,16 @@ def empty_room(frames: np.ndarray) -> np.ndarray:
     return np.percentile(_above_median(frames), _EMPTY_PERCENTILE, axis=0).astype(np.float32)
 
 
+def known_frames(times: np.ndarray, moment: int, position: float) -> int:
+    """How many of (T,) frames at increasing `times` in milliseconds may be looked at for a moment.
+
+    Args:
+        position: of the moment in what is looked at, THERMAL.KEYFRAME_POSITION: at 0.5 as much after it as before.
+    """
+    ahead = 2 * (1 - position) * int(_OFFSETS[-1])
+    return len(times) if position <= 0.5 else max(int(np.searchsorted(times, moment + ahead, side="right")), 1)
+
+
 def sampled_frames(times: np.ndarray, moment: int) -> np.ndarray:
     """The frames that `person_features` looks at: places in (T,) milliseconds `times`, sorted, each once."""
     before, after, _ = _neighbours(times, moment)

@@ -12,6 +12,7 @@ from slowfast_thermal.trees.features import (
     FEATURES,
     box_features,
     empty_room,
+    known_frames,
     person_features,
     sampled_frames,
 )
@@ -53,6 +54,7 @@ class FeatureReader:
     def read(self, recording: str, timestamp: int, boxes: np.ndarray) -> np.ndarray:
         """(R, F) features of people with (R, 4) `boxes` at a time in milliseconds of a recording."""
         times = self._dataset.timestamps(recording)
+        times = times[: known_frames(times, timestamp, self._dataset.keyframe_position)]
         places = sampled_frames(times, timestamp)
         frames = self._dataset.temperatures(recording, places)
         return person_features(frames, times[places], timestamp, boxes, self._room(recording))

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from slowfast_thermal.datasets import Thermal
-from slowfast_thermal.datasets.clips import ClipFrames, background, nearest_frames
+from slowfast_thermal.datasets.clip_frames import ClipFrames, nearest_frames
+from slowfast_thermal.datasets.clips import background
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.pyslowfast import unpack_batch

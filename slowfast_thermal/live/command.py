@@ -1,0 +1,169 @@
+"""What a command that watches does, whatever scores the people: its options, its output, its end."""
+
+import argparse
+import json
+import logging
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.files import claimed
+from slowfast_thermal.live.clips import Clips
+from slowfast_thermal.live.events import EventSettings, EventTracker
+from slowfast_thermal.live.receivers import Mqtt, Webhook
+from slowfast_thermal.live.scoring import Scorer
+from slowfast_thermal.live.sinks import LOG_NAME, EventSinks
+from slowfast_thermal.live.sources import open_source
+from slowfast_thermal.live.watch import Watcher
+from slowfast_thermal.live.window import ReadingSettings
+from slowfast_thermal.people.finder import PersonFinder
+from slowfast_thermal.people.predicted import PredictedPerson, record_of
+
+# Seconds between two lines on a console.
+_LINE_STEP = 1.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of a command that watches."""
+    parser.add_argument(
+        "--source",
+        action="append",
+        required=True,
+        dest="sources",
+        metavar="SOURCE",
+        help="replay:FILE.h5, follow:FILE.h5, tcp://HOST:PORT, mqtt://HOST:PORT/TOPIC or stdin; may be given again",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="folder to write")
+    parser.add_argument(
+        "--every", type=_above_0, default=1.0, metavar="SECONDS", help="from moment to moment (default 1)"
+    )
+    parser.add_argument(
+        "--speed", type=_not_below_0, default=1.0, help="of replays; 0: as fast as they can be watched (default 1)"
+    )
+    parser.add_argument("--tracks", action="store_true", help="write the people of every moment to tracks.jsonl")
+    parser.add_argument("--clips", action="store_true", help="keep the seconds around events as recordings")
+    parser.add_argument("--webhook", metavar="URL", help="POST events there, too")
+    parser.add_argument("--mqtt", metavar="URL", help="publish events there, too: mqtt://HOST:PORT/TOPIC")
+
+
+def watch(args: argparse.Namespace, cfg, scorer: Scorer, new_finder: Callable[[], PersonFinder]) -> None:
+    """Watches until the sources end or a signal comes.
+
+    Args:
+        args: of `add_arguments`.
+        cfg: configuration with the nodes THERMAL and EVENTS.
+        scorer: of people.
+        new_finder: makes what finds them.
+
+    Raises:
+        InputError: a source or a receiver is none, or the folder cannot be used.
+    """
+    kinds = EventSettings.from_config(cfg, scorer.classes)
+    receivers = [kind(url) for kind, url in ((Webhook, args.webhook), (Mqtt, args.mqtt)) if url]
+    sources = [open_source(text, args.speed, cfg.THERMAL.UNIT) for text in args.sources]
+    if not kinds:
+        print("No events are raised, as EVENTS.KINDS is empty: name classes there, such as those of falls.", flush=True)
+    with claimed(args.output), _Tracks(args.output / "tracks.jsonl" if args.tracks else None) as tracks:
+        watcher = Watcher(
+            scorer,
+            new_finder,
+            ReadingSettings.from_config(cfg),
+            EventTracker(kinds),
+            every=args.every,
+            folder=args.output,
+            on_people=tracks,
+        )
+        clips = Clips(args.output / "clips", watcher.frames_between, kinds, scorer.classes) if args.clips else None
+        watcher.sinks = EventSinks(args.output, receivers, clips)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: watcher.stop())
+        print(
+            f"Watching {', '.join(source.name for source in sources)}; events go to {args.output / LOG_NAME}.",
+            flush=True,
+        )
+        console = _Console(watcher)
+        try:
+            watcher.run(sources, console)
+        finally:
+            watcher.sinks.close()
+            console.end()
+    print(f"{watcher.num_events} events; wrote {args.output}")
+
+
+class _Tracks:
+    """Appends the people of every moment to a file, if there is one."""
+
+    def __init__(self, path: Path | None):
+        self._path, self._file, self._problem = path, None, False
+
+    def __enter__(self) -> "_Tracks":
+        if self._path:
+            try:
+                self._file = open(self._path, "a", encoding="utf-8")
+            except OSError as error:
+                raise InputError(
+                    f"{self._path} cannot be opened ({error.strerror}): write to another folder."
+                ) from None
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._file:
+            try:
+                self._file.close()
+            except OSError as error:
+                logging.warning("%s is not complete: %s", self._path, error.strerror)
+
+    def __call__(self, _sensor: str, _timestamp: int, people: list[PredictedPerson]) -> None:
+        if not self._file:
+            return
+        try:
+            self._file.writelines(json.dumps(record_of(person), ensure_ascii=False) + "\n" for person in people)
+            self._file.flush()
+        except OSError as error:
+            if not self._problem:
+                logging.warning("%s cannot be written (%s): the watch goes on without it.", self._path, error.strerror)
+            self._problem = True
+
+
+class _Console:
+    """A line that tells how the watch does, written over and over on a terminal."""
+
+    def __init__(self, watcher: Watcher):
+        self._watcher, self._next, self._is_terminal = watcher, 0.0, sys.stderr.isatty()
+
+    def __call__(self) -> None:
+        if not self._is_terminal or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _LINE_STEP
+        status = self._watcher.status()
+        sensors = status["sensors"].values()
+        wrong = [f"{name}: {one['status']}" for name, one in status["sensors"].items() if one["status"]]
+        line = (
+            f"{len(sensors)} sensors, {sum(one['frames_a_second'] for one in sensors):.1f} frames/s, "
+            f"{sum(one['people'] for one in sensors)} people, {status['events']} events, "
+            f"delay {max((one['delay_seconds'] for one in sensors), default=0):.2f} s"
+        )
+        told = "; ".join([line, *wrong, *status["problems"]])
+        print(f"\r{told[:150]:150}", end="", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if self._is_terminal:
+            print(file=sys.stderr)
+
+
+def _above_0(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no positive number of seconds")
+    return number
+
+
+def _not_below_0(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no speed: give a number from 0 on")
+    return number
