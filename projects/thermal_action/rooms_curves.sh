@@ -16,7 +16,7 @@ held_back=(THERMAL.TEST_ANNOTATIONS "['annotations/train.json']"
     THERMAL.TEST_RECORDINGS "['SIM017*','SIM018*','SIM019*','SIM020*']")
 unseen=(THERMAL.TEST_ANNOTATIONS "['annotations/test.json']")
 
-# 850 iterations of 32 keyframes, about 40,000 people.
+# 27,200 keyframes: about 37,000 people.
 short=(TRAIN.BATCH_SIZE 32 TEST.BATCH_SIZE 64 SOLVER.EPOCH_ITERS 85 SOLVER.MAX_EPOCH 10)
 background=(THERMAL.CHANNELS "['less_median','difference','less_background']" DATA.INPUT_CHANNEL_NUM "[3,3]"
     DATA.MEAN "[0.0,0.0,0.0]" DATA.STD "[0.1,0.05,0.1]" TRAIN.MIXED_PRECISION True SPEED.CHANNELS_LAST True)
