@@ -1,10 +1,11 @@
 """How well events are raised: recall, false alarms and delay, event by event, as in the scoring of seizures and of sounds.
 
 Any overlap counts (SzCORE: Dan et al., arXiv:2402.13005): an event may be of a truth if the two overlap in time at their
-sensor, the truth widened by a tolerance at both ends. One event is of one truth: of all pairings that are possible the one
-with the most pairs is taken, and of these the one with the shortest delays (as the optimal matching of sed_eval, Mesaros et
-al., Applied Sciences 6(6), 2016). What is left are missed truths and false alarms. A further event of a truth that another
-event is of counts as a false alarm too, as a repeat. Who it was does not count: truth has no boxes.
+sensor, the truth widened by a tolerance at both ends. But it may not have been confirmed before: who was called for nothing
+minutes ago learns nothing of a fall. One event is of one truth: of all pairings that are possible the one with the most pairs
+is taken, and of these the one with the shortest delays (as the optimal matching of sed_eval, Mesaros et al., Applied Sciences
+6(6), 2016). What is left are missed truths and false alarms. A further event of a truth that another event is of counts as a
+false alarm too, as a repeat. Who it was does not count: truth has no boxes.
 
 What people did counts as one truth if it is of the kind's classes and the pauses between are shorter than JOINED.
 Uncertainty is that of other hours: hours are drawn with replacement (1,000 times).
@@ -242,7 +243,7 @@ def _match(events: Sequence[Event], truths: Sequence[Interval]) -> tuple[list[tu
         for row, event in enumerate(own):
             for column, place in enumerate(there):
                 event_, truth = events[event], truths[place]
-                if event_.start <= truth.end + margin and truth.start - margin <= event_.end:
+                if event_.start <= truth.end + margin and truth.start - margin <= event_.confirmed:
                     cost[row, column] = abs(event_.confirmed - truth.start) - _PAIR
         overlapping[own] = (cost < 0).any(1)
         pairs += [

@@ -84,6 +84,12 @@ def test_an_event_may_miss_the_truth_by_the_tolerance(start, is_found):
     assert judge([event(start, 200)], truth_of(lies(100, 160)), CLASSES).measures()["found"] == is_found
 
 
+@pytest.mark.parametrize("confirmed, is_found", [(94, False), (96, True)])
+def test_an_alarm_that_was_there_before_tells_nobody_of_a_fall(confirmed, is_found):
+    found = judge([event(20, 200, confirmed=confirmed)], truth_of(lies(100, 160)), CLASSES).measures()
+    assert (found["found"], found["false_alarms"]) == (is_found, 1 - is_found)
+
+
 def test_an_event_of_another_sensor_is_a_false_alarm():
     truth = truth_of(lies(100, 160, sensor="room"))
     found = judge([event(110, 150)], truth, CLASSES)
