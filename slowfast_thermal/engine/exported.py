@@ -40,7 +40,7 @@ class ExportedNetwork(nn.Module):
     """The network of a folder that `tools/export.py` wrote, for evaluation on the CPU.
 
     Args:
-        folder: the folder.
+        folder: the folder, kept as an attribute.
         cfg: the run's configuration.
         classes: names of the data set's classes.
 
@@ -50,7 +50,12 @@ class ExportedNetwork(nn.Module):
 
     def __init__(self, folder: Path, cfg, classes: Sequence[str]):
         super().__init__()
+        self.folder = folder
         self._actions = ExportedActions(folder, torch.get_num_threads())
+        if not self._actions.has_network:
+            raise InputError(
+                f"{folder} holds trees alone: give the trees.npz in it, with TREES.yaml, or watch with its run.py."
+            )
         if self._actions.classes != list(classes):
             raise InputError(
                 f"{folder} has the classes {', '.join(self._actions.classes)}, the data {', '.join(classes)}: export a network "

@@ -13,6 +13,7 @@ from slowfast_thermal.datasets.loader import as_tensors, construct_test_loader
 from slowfast_thermal.datasets.moments import Moments
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.datasets.thermal import object_boxes
+from slowfast_thermal.engine.exported import ExportedNetwork
 from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.export.folder import Exported, export_folder
@@ -31,18 +32,21 @@ def export_predictor(
         recordings: on whose people it is compared with the network; int8 takes its ranges from them.
 
     Raises:
-        InputError: trees alone predict, precision and format do not go together, or see `export_folder`.
+        InputError: the predictor is exported already, precision and format do not go together, or see `export_folder`.
     """
-    if predictor.model is None:
-        raise InputError("MODEL.TREES_WEIGHT is 1: trees need no export, as they run without torch; give a network.")
+    if isinstance(predictor.model, ExportedNetwork):
+        raise InputError(f"{predictor.cfg.TEST.CHECKPOINT_FILE_PATH} is exported already: give a trained checkpoint.")
     if precision != "float32" and kind != "onnx":
         raise InputError(f"--precision {precision} is for --format onnx, not {kind}: leave one of them out.")
-    samples = list(islice(real_clips(predictor, recordings), _NUM_BATCHES)) if recordings else []
-    if precision == "int8" and not samples:
+    samples = []
+    if predictor.model is not None and recordings:
+        samples = list(islice(real_clips(predictor, recordings), _NUM_BATCHES))
+    if precision == "int8" and predictor.model is not None and not samples:
         raise InputError("--precision int8 takes its ranges from people in recordings: name some by --recordings.")
     cfg = predictor.cfg
     path = Path(cfg.TEST.CHECKPOINT_FILE_PATH)
-    return export_folder(folder, cfg, predictor.model, predictor.classes, path, kind, precision, samples)
+    network = predictor.model, predictor.forest
+    return export_folder(folder, cfg, predictor.classes, path, *network, kind, precision, samples)
 
 
 def real_clips(

@@ -19,9 +19,11 @@ from slowfast_thermal.datasets.memory_recording import MemoryRecording
 from slowfast_thermal.datasets.moments import Moments
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.engine.device import current_device
+from slowfast_thermal.engine.exported import ExportedNetwork
 from slowfast_thermal.engine.test import score_people
 from slowfast_thermal.engine.trees import beside, load_trees
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.export.session import TREES, is_exported, read_settings
 from slowfast_thermal.people.predicted import PredictedPerson
 from slowfast_thermal.people.tracks import TrackedPerson
 from slowfast_thermal.preparation.settings import DataSettings
@@ -44,7 +46,13 @@ class Predictor:
     def __init__(self, cfg, checkpoint: Path):
         self.cfg, self.model, self.forest = cfg, None, None
         weight = cfg.MODEL.TREES_WEIGHT
-        if weight == 1:
+        if is_exported(checkpoint):
+            self.classes = read_settings(checkpoint).classes
+            self.model = ExportedNetwork(checkpoint, cfg, self.classes)
+            cfg.MODEL.NUM_CLASSES = len(self.classes)
+            if weight:
+                self.forest = load_trees(checkpoint / TREES, self.classes)
+        elif weight == 1:
             self.forest = load_trees(checkpoint)
             self.classes = self.forest.classes
         else:
@@ -67,7 +75,8 @@ class Predictor:
 
         Args:
             cfg_file: YAML configuration.
-            checkpoint: of a network, or the trees.npz of a run with MODEL.TREES_WEIGHT 1; or the name of shipped weights.
+            checkpoint: of a network, or the trees.npz of a run with MODEL.TREES_WEIGHT 1; or a folder of tools/export.py with a
+                network; or the name of shipped weights.
             overrides: KEY, VALUE, KEY, ... of the configuration.
 
         Raises:
@@ -79,9 +88,9 @@ class Predictor:
             fixed += ["NUM_GPUS", "0"]
         cfg = load_config(cfg_file, [*fixed, *overrides])
         path = Path(cfg.TEST.CHECKPOINT_FILE_PATH)
-        if not is_file(path):
+        if not is_file(path) and not is_exported(path):
             raise InputError(f"Checkpoint '{path}' does not exist: give the .pyth file of a training.")
-        if (path.suffix == ".npz") != (cfg.MODEL.TREES_WEIGHT == 1):
+        if not is_exported(path) and (path.suffix == ".npz") != (cfg.MODEL.TREES_WEIGHT == 1):
             raise InputError(
                 f"{path} does not fit MODEL.TREES_WEIGHT {cfg.MODEL.TREES_WEIGHT:g}: a trees.npz takes 1 (TREES.yaml), a network "
                 "less."

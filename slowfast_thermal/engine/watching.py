@@ -6,8 +6,10 @@ import numpy as np
 import torch
 
 from slowfast_thermal.engine.device import autocast, current_device
+from slowfast_thermal.engine.exported import ExportedNetwork
 from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.export.graph import ActionGraph, GraphShapes
+from slowfast_thermal.live.exported import load_scorer
 from slowfast_thermal.live.scoring import ClipSettings, Scorer
 
 
@@ -15,6 +17,8 @@ def scorer_of(predictor: Predictor) -> Scorer:
     """What scores people as `predictor` does; memory is of the past alone, and no objects are seen."""
     cfg, clips = predictor.cfg, ClipSettings.from_config(predictor.cfg)
     weight = cfg.MODEL.TREES_WEIGHT
+    if isinstance(predictor.model, ExportedNetwork):
+        return load_scorer(predictor.model.folder, torch.get_num_threads())[0]
     if predictor.model is None:
         return Scorer(predictor.classes, clips, forest=predictor.forest, trees_weight=weight)
     device = current_device(cfg)

@@ -1,7 +1,9 @@
 """The folder in which a trained network goes to another machine.
 
-actions.onnx   the network (actions.xml and actions.bin for OpenVINO, actions.pt2 for torch)
-settings.json  its classes, its configuration, and where it comes from
+actions.onnx      the network (actions.xml and actions.bin for OpenVINO, actions.pt2 for torch)
+trees.npz         the trees, where they score too
+settings.json     its classes, its configuration, and where it comes from
+run.py            watches sensors with it, by requirements.txt and the modules in slowfast_thermal; torch is not needed
 """
 
 import hashlib
@@ -18,10 +20,12 @@ from slowfast_thermal.errors import InputError
 from slowfast_thermal.export import check
 from slowfast_thermal.export.graph import OPSET, ActionGraph, GraphShapes, write_onnx, write_program
 from slowfast_thermal.export.precision import to_float16, to_int8
-from slowfast_thermal.export.session import FORMATS, SETTINGS, ExportedActions
+from slowfast_thermal.export.runtime import copy_runtime
+from slowfast_thermal.export.session import FORMATS, SETTINGS, TREES, ExportedActions
 from slowfast_thermal.files import replacing
 from slowfast_thermal.models import ThermalSlowFast
 from slowfast_thermal.preparation.folders import new_folder
+from slowfast_thermal.trees.forest import Forest
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,10 @@ class Exported:
 def export_folder(
     folder: Path,
     cfg,
-    model: ThermalSlowFast,
     classes: Sequence[str],
     checkpoint: Path,
+    model: ThermalSlowFast | None,
+    forest: Forest | None = None,
     kind: str = "onnx",
     precision: str = "float32",
     samples: Sequence[Mapping[str, np.ndarray]] = (),
@@ -53,10 +58,11 @@ def export_folder(
 
     Args:
         folder: new or empty.
-        cfg: the network's configuration.
-        model: trained, on the CPU.
-        classes: names of its classes.
-        checkpoint: where its weights come from.
+        cfg: the configuration.
+        classes: names of the classes.
+        checkpoint: where the weights, or the trees, come from.
+        model: trained, on the CPU; None where trees alone score.
+        forest: the trees that score too, or alone.
         kind: one of FORMATS.
         precision: one of PRECISIONS; other than float32 for "onnx" alone.
         samples: inputs of real clips; int8 takes its ranges from them, and all formats are checked on them too.
@@ -64,40 +70,53 @@ def export_folder(
     Raises:
         InputError: the folder holds something, the network cannot be exported, or its float32 scores differ.
     """
-    graph = ActionGraph(model, cfg.THERMAL.TEMPERATURE_RANGE)
-    shapes = GraphShapes.of(cfg, graph)
-    origin = _origin(checkpoint, classes, precision)
+    settings = {**_origin(checkpoint, classes, precision), "inputs": [], "memory": None, "largest_difference": 0.0}
+    settings |= {"format": kind if model else "trees", "configuration": yaml.safe_load(cfg.dump())}
     with new_folder(folder) as root:
-        path = root / FORMATS[kind]
-        if kind == "torch":
-            write_program(graph, shapes, path)
-        else:
-            onnx = path.with_suffix(".onnx")
-            write_onnx(graph, shapes, onnx, {key: _text(value) for key, value in origin.items()})
-            if precision == "float16":
-                to_float16(onnx)
-            elif precision == "int8":
-                to_int8(onnx, samples)
-            if kind == "openvino":
-                _to_openvino(onnx, path)
-        settings = {
-            **origin,
-            "format": kind,
-            "inputs": shapes.inputs,
-            "memory": [shapes.memory, model.head.structure.window] if shapes.memory else None,
-            "configuration": yaml.safe_load(cfg.dump()),
-        }
+        if forest:
+            forest.save(root / TREES)
+        if model:
+            settings |= _write_network(root, cfg, model, settings, samples)
         _write_settings(settings, root)
-        difference = _compare(graph, shapes, root, samples)
-        if precision == "float32" and not difference <= check.TOLERANCE:
-            raise InputError(
-                f"{FORMATS[kind]} gives scores that differ from the network's by up to {difference:.2g}, more than "
-                f"{check.TOLERANCE:g}: nothing was written; export with another --format."
-            )
-        settings["largest_difference"] = difference
-        _write_settings(settings, root)
+        if kind != "torch":
+            copy_runtime(root, settings["format"])
         num_bytes = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
-    return Exported(Path(folder), num_bytes, difference)
+    return Exported(Path(folder), num_bytes, settings["largest_difference"])
+
+
+def _write_network(
+    root: Path,
+    cfg,
+    model: ThermalSlowFast,
+    settings: dict[str, object],
+    samples: Sequence[Mapping[str, np.ndarray]],
+) -> dict[str, object]:
+    """Writes the network and compares it; gives what the settings are to say of it."""
+    kind, precision = settings["format"], settings["precision"]
+    graph = ActionGraph(model, cfg.THERMAL.TEMPERATURE_RANGE)
+    shapes, path = GraphShapes.of(cfg, graph), root / FORMATS[kind]
+    if kind == "torch":
+        write_program(graph, shapes, path)
+    else:
+        onnx = path.with_suffix(".onnx")
+        told = ("classes", "checkpoint", "checkpoint_sha256", "versions", "precision")
+        write_onnx(graph, shapes, onnx, {key: _text(settings[key]) for key in told})
+        if precision == "float16":
+            to_float16(onnx)
+        elif precision == "int8":
+            to_int8(onnx, samples)
+        if kind == "openvino":
+            _to_openvino(onnx, path)
+    memory = [shapes.memory, model.head.structure.window] if shapes.memory else None
+    found = {"inputs": shapes.inputs, "memory": memory}
+    _write_settings({**settings, **found}, root)
+    difference = _compare(graph, shapes, root, samples)
+    if precision == "float32" and not difference <= check.TOLERANCE:
+        raise InputError(
+            f"{FORMATS[kind]} gives scores that differ from the network's by up to {difference:.2g}, more than "
+            f"{check.TOLERANCE:g}: nothing was written; export with another --format."
+        )
+    return {**found, "largest_difference": difference}
 
 
 def _origin(checkpoint: Path, classes: Sequence[str], precision: str) -> dict[str, object]:

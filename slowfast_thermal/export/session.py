@@ -1,4 +1,4 @@
-"""An exported network, run by onnxruntime or OpenVINO; torch is not needed.
+"""An exported network, run by onnxruntime or OpenVINO, and the trees beside it; torch is not needed.
 
 Letters as in `graph`.
 """
@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.trees.forest import load_forest
 
-SETTINGS = "settings.json"
+SETTINGS, TREES = "settings.json", "trees.npz"
 FORMATS = {"onnx": "actions.onnx", "openvino": "actions.xml", "torch": "actions.pt2"}
 
 
@@ -44,6 +45,8 @@ class ExportedActions:
         cfg: the configuration, by node and key.
         inputs: names of what the graph reads, in their order.
         memory: of a network that remembers, else None.
+        has_network: whether there is one; else trees alone score.
+        forest: the trees, None where a network alone scores.
 
     Raises:
         InputError: the folder is none of `tools/export.py`, or its file cannot be run.
@@ -56,7 +59,9 @@ class ExportedActions:
         self.cfg = document.configuration
         self.inputs: list[str] = document.inputs
         self.memory = Memory(*map(tuple, document.memory)) if document.memory else None
-        self._run = open_graph(folder / FORMATS[document.format], num_threads)
+        self.has_network = document.format != "trees"
+        self._run = open_graph(folder / FORMATS[document.format], num_threads) if self.has_network else None
+        self.forest = load_forest(folder / TREES) if self.cfg.MODEL.TREES_WEIGHT else None
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """Scores (R, C), and of a network that remembers features (R, D).

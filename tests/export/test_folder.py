@@ -47,13 +47,13 @@ def build(data, output, kind):
     return cfg, model.eval(), checkpoint
 
 
-@pytest.fixture(scope="module", params=["plain", "interactions", "crops"])
+@pytest.fixture(scope="module", params=[pytest.param("plain", marks=pytest.mark.slow), "interactions", "crops"])
 def exported(request, synthetic_data, tmp_path_factory):
     """A configuration, its network, and the folder with its ONNX graph."""
     output = tmp_path_factory.mktemp(request.param)
     cfg, model, checkpoint = build(synthetic_data, output, request.param)
     classes = [f"class {number}" for number in range(cfg.MODEL.NUM_CLASSES)]
-    folder.export_folder(output / "folder", cfg, model, classes, checkpoint)
+    folder.export_folder(output / "folder", cfg, classes, checkpoint, model)
     return cfg, model, output / "folder"
 
 
@@ -114,7 +114,7 @@ def graph_of(cfg, model):
 @pytest.mark.parametrize("kind", sorted(FORMATS.keys() - {"onnx"}))
 def test_other_formats_give_the_same_scores(crops, tmp_path, kind):
     cfg, model, checkpoint = crops
-    done = folder.export_folder(tmp_path / "folder", cfg, model, ["a"] * 8, checkpoint, kind)
+    done = folder.export_folder(tmp_path / "folder", cfg, ["a"] * 8, checkpoint, model, kind=kind)
     assert done.difference < 1e-4 and is_exported(tmp_path / "folder")
 
 
@@ -122,8 +122,8 @@ def test_other_formats_give_the_same_scores(crops, tmp_path, kind):
 def test_smaller_numbers_make_a_smaller_file_and_similar_scores(crops, tmp_path, precision, largest):
     cfg, model, checkpoint = crops
     samples = [graph_of(cfg, model)[1].random(2, 4, (20, 30), seed=seed) for seed in range(20, 24)]
-    whole = folder.export_folder(tmp_path / "whole", cfg, model, ["a"] * 8, checkpoint)
-    done = folder.export_folder(tmp_path / "small", cfg, model, ["a"] * 8, checkpoint, "onnx", precision, samples)
+    whole = folder.export_folder(tmp_path / "whole", cfg, ["a"] * 8, checkpoint, model)
+    done = folder.export_folder(tmp_path / "small", cfg, ["a"] * 8, checkpoint, model, None, "onnx", precision, samples)
     assert 1e-6 < done.difference < largest
     assert done.num_bytes < whole.num_bytes
 
@@ -132,7 +132,7 @@ def test_a_folder_that_differs_is_not_left(crops, tmp_path, monkeypatch):
     cfg, model, checkpoint = crops
     monkeypatch.setattr(check, "scores", lambda graph, inputs: np.zeros((len(inputs["boxes"]), 8)))
     with pytest.raises(InputError, match="differ from the network's by up to 0"):
-        folder.export_folder(tmp_path / "folder", cfg, model, ["a"] * 8, checkpoint)
+        folder.export_folder(tmp_path / "folder", cfg, ["a"] * 8, checkpoint, model)
     assert not list(tmp_path.iterdir())
 
 

@@ -94,7 +94,7 @@ def measure(repeats: int) -> dict[str, object]:
             np.savez(root / "clip.npz", **shapes.random(1, 1, (40, 60)))
             folders = {"onnx": ("onnx", "float32"), "int8": ("onnx", "int8"), "openvino": ("openvino", "float32")}
             sizes = {
-                way: export_folder(root / name / way, cfg, graph.model, classes, path, *kind, samples).num_bytes
+                way: export_folder(root / name / way, cfg, classes, path, graph.model, None, *kind, samples).num_bytes
                 for way, kind in folders.items()
             }
             for threads in (1, 2):

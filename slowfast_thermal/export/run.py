@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""Watches sensors with the network of this folder: python run.py --source SOURCE [--source SOURCE ...] --output FOLDER
+
+SOURCE is replay:FILE.h5 (a recording, at --speed), follow:FILE.h5 (one that is being written), tcp://HOST:PORT (listens for
+frames), mqtt://HOST:PORT/TOPIC, or stdin. FOLDER then holds events.jsonl and status.json. What is an event stands in
+settings.json under EVENTS. `pip install -r requirements.txt` installs what this needs.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+from slowfast_thermal.errors import exit_codes
+from slowfast_thermal.live.command import add_arguments, watch
+from slowfast_thermal.live.exported import load_scorer
+from slowfast_thermal.people.blobs import BlobFinder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser)
+    parser.add_argument("--threads", type=int, default=0, help="of the network (default: one a core)")
+    with exit_codes():
+        args = parser.parse_args()
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+        scorer, cfg = load_scorer(Path(__file__).parent, args.threads)
+        watch(args, cfg, scorer, BlobFinder)
+
+
+if __name__ == "__main__":
+    main()
