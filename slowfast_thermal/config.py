@@ -96,8 +96,17 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     cfg.THERMAL.WORKER_START_METHOD = ""
     # Where the boxes of validation and test come from; training takes the annotated ones. "annotated"; "file", TEST_DETECTIONS;
     # "blobs", people found as warm blobs and followed through the whole recording, with nothing trained, all of them at the
-    # keyframe, whatever their score. Empty: the file if there is one, else the annotated boxes.
+    # keyframe, whatever their score; "detector", the same with people whom PEOPLE_CHECKPOINT finds. Empty: the file if there
+    # is one, else the annotated boxes.
     cfg.THERMAL.PEOPLE = ""
+    # Checkpoint of a ThermalPersonDetector.
+    cfg.THERMAL.PEOPLE_CHECKPOINT = ""
+    # The network ThermalPersonDetector: height in pixels to which the shorter side of a frame is scaled, channels of the
+    # backbone at strides 1, 2, 4, 8 and 16, and of what the head reads.
+    cfg.THERMAL.DETECTOR = CfgNode()
+    cfg.THERMAL.DETECTOR.HEIGHT = 80
+    cfg.THERMAL.DETECTOR.WIDTHS = [16, 32, 64, 96, 128]
+    cfg.THERMAL.DETECTOR.DIM = 64
     # File of detected people to classify at test time instead of the annotated boxes: CSV as AVA's
     # predicted boxes, or JSON as COCO's results. AVA.DETECTION_SCORE_THRESH applies.
     cfg.THERMAL.TEST_DETECTIONS = ""
@@ -142,7 +151,8 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     # For PERSON_CROPS: the largest angle in degrees by which the windows of a clip are turned, either way; 180 where the sensor
     # looks down and every direction is alike.
     cfg.THERMAL.AUG.ROTATION = 0.0
-    # For PERSON_CROPS: by how much the windows grow or shrink at most, as a fraction.
+    # For PERSON_CROPS: by how much the windows grow or shrink at most, as a fraction; for a detector, by how much a part
+    # of the frame is enlarged.
     cfg.THERMAL.AUG.SCALE = 0.0
     # For PERSON_CROPS: by how much the windows are moved at most in each direction, as a fraction of their size.
     cfg.THERMAL.AUG.SHIFT = 0.0

@@ -110,6 +110,15 @@ def _check_inputs(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None])
         node.TEST_DETECTIONS or node.PEOPLE != "file", "THERMAL.PEOPLE", "name the file by THERMAL.TEST_DETECTIONS"
     )
     refuse_unless(
+        node.PEOPLE_CHECKPOINT or node.PEOPLE != "detector", "THERMAL.PEOPLE", "name it by THERMAL.PEOPLE_CHECKPOINT"
+    )
+    detector = cfg.MODEL.MODEL_NAME == "ThermalPersonDetector"
+    refuse_unless(
+        not detector or (node.PEOPLE in ("", "annotated") and not node.TEST_DETECTIONS),
+        "THERMAL.PEOPLE",
+        "a detector is tested on annotated people, beside warm blobs, so leave it and THERMAL.TEST_DETECTIONS empty",
+    )
+    refuse_unless(
         crops or "box_mask" not in node.CHANNELS,
         "THERMAL.CHANNELS",
         "a box_mask belongs to a person's crop, so set THERMAL.PERSON_CROPS.ENABLE True, or leave it out",
@@ -122,7 +131,9 @@ def _check_inputs(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None])
     )
     for key in ("ROTATION", "SCALE", "SHIFT"):
         refuse_unless(
-            crops or not node.AUG[key], f"THERMAL.AUG.{key}", "set THERMAL.PERSON_CROPS.ENABLE True, or give 0"
+            crops or (detector and key == "SCALE") or not node.AUG[key],
+            f"THERMAL.AUG.{key}",
+            "set THERMAL.PERSON_CROPS.ENABLE True, or give 0",
         )
 
 

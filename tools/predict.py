@@ -16,7 +16,6 @@ from pathlib import Path
 from tqdm import tqdm
 
 import slowfast_thermal  # noqa: F401, registers the data set, the model and the configuration keys
-from slowfast_thermal.datasets.found_people import follow_people
 from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.errors import InputError, exit_codes
 from slowfast_thermal.evaluation.followed import write_people, write_video
@@ -31,6 +30,9 @@ def parse_args() -> argparse.Namespace:
         "--cfg", required=True, metavar="FILE", help="configuration with which the checkpoint was trained"
     )
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="trained network, or a run's trees.npz")
+    parser.add_argument(
+        "--detector", metavar="FILE", help="trained detector of people; without one they are found as warm blobs"
+    )
     parser.add_argument(
         "--every", type=seconds, default=1.0, metavar="SECONDS", help="from moment to moment (default 1)"
     )
@@ -80,11 +82,11 @@ def progress(steps, number: int, what: str = "moments, in batches"):
 
 def predict(args: argparse.Namespace) -> None:
     paths = find_recordings(args.recordings)
-    predictor = Predictor.from_checkpoint(args.cfg, args.checkpoint, args.overrides)
+    predictor = Predictor.from_checkpoint(args.cfg, args.checkpoint, args.overrides, args.detector)
     recordings = [predictor.open(path) for path in paths]
     with claimed(args.output):
         remove_partial_files(args.output)
-        followed = [follow_people(recording) for recording in progress(recordings, len(recordings), "recordings")]
+        followed = [predictor.follow(recording) for recording in progress(recordings, len(recordings), "recordings")]
         predicted = predictor.predict(recordings, args.every, followed, progress)
         write_people([person for people in predicted for person in people], args.output)
         for recording, frames, people in zip(recordings, followed, predicted):

@@ -218,6 +218,10 @@ def read_weights(path: Path, kind: str = "pytorch") -> Weights:
     content = read_file(path)
     found = _state_dict(path, content)
     source = _source_of(found)
+    if source is None and any("classification_head." in name for name in found):
+        raise InputError(
+            f"{path} is a detector of people and knows no actions: give it as THERMAL.PEOPLE_CHECKPOINT or --detector."
+        )
     if source is None:
         raise InputError(
             f"{path} is of another network than SlowFast: no {', '.join(s.title for s in SOURCES.values())} checkpoint of it "

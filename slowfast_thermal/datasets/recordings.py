@@ -49,6 +49,7 @@ class Recording:
     Attributes:
         timestamps: (N,) int64 milliseconds.
         unit: `units.Unit` of the stored frames.
+        settings: all that it was made with but for the path.
 
     Raises:
         InputError: the file is missing, cannot be read or is no recording.
@@ -66,6 +67,7 @@ class Recording:
         self.name = path.stem
         self.valid_range = valid_range
         self.fill_temperature = fill_temperature
+        self.settings = (tuple(valid_range), fill_temperature, unit, packet_length)
         self._file = self._frames = self._filled = self._gaps = None
         self._repair = None if packet_length is None else RecordingRepair(packet_length)
         self._open()

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from slowfast_thermal.datasets.annotations import Keyframe, count_boxes, load_annotations, of_recordings
+from slowfast_thermal.datasets.annotations import Annotations, Keyframe, count_boxes, load_annotations, of_recordings
 from slowfast_thermal.datasets.augmentation import Augmentation
 from slowfast_thermal.datasets.channels import planes
 from slowfast_thermal.datasets.clip_frames import ClipFrames, nearest_frames
 from slowfast_thermal.datasets.clips import background, check_order
 from slowfast_thermal.datasets.detections import Detections, load_detections
-from slowfast_thermal.datasets.found_people import people_at, people_source
+from slowfast_thermal.datasets.found_people import Follow, follow_people, people_at, people_source
 from slowfast_thermal.datasets.recording_cache import RecordingCache
 from slowfast_thermal.datasets.recordings import Recording, check_folder, frame_faults, size_faults
 from slowfast_thermal.errors import InputError
@@ -32,6 +32,7 @@ class Thermal(torch.utils.data.Dataset):
     Args:
         cfg: PySlowFast's configuration with node THERMAL.
         split: "train", or "val" or "test", which both read THERMAL.TEST_ANNOTATIONS; only "val" may have no person.
+        follow: finds and follows the people of a recording, where THERMAL.PEOPLE asks for that.
 
     Attributes:
         classes: names of the C classes.
@@ -44,7 +45,10 @@ class Thermal(torch.utils.data.Dataset):
         InputError: something is missing or wrong in the files, or they do not fit the configuration.
     """
 
-    def __init__(self, cfg, split: str):
+    needs_people = True
+    """Whether keyframes without people are left out."""
+
+    def __init__(self, cfg, split: str, follow: Follow = follow_people):
         root = Path(cfg.DATA.PATH_TO_DATA_DIR)
         if not root.is_dir():
             raise InputError(f"Data folder '{root}' does not exist: set DATA.PATH_TO_DATA_DIR.")
@@ -55,7 +59,7 @@ class Thermal(torch.utils.data.Dataset):
             if split == "train"
             else (node.TEST_ANNOTATIONS, node.TEST_RECORDINGS)
         )
-        annotations = load_annotations([root / name for name in names])
+        annotations = self._read_annotations([root / name for name in names])
         self.classes = annotations.classes
         self.keyframes = of_recordings(annotations.keyframes, patterns)
         if len(self.classes) != cfg.MODEL.NUM_CLASSES:
@@ -80,14 +84,16 @@ class Thermal(torch.utils.data.Dataset):
         labels = [keyframe.labels for keyframe in self.keyframes]
         self.class_counts = count_boxes(self.keyframes, len(self.classes))
         if split != "train" and people_source(cfg) != "annotated" and self.keyframes:
-            boxes, summary = self._find_people(cfg)
+            boxes, summary = self._find_people(cfg, follow)
             logger.info("%s.", summary)
             labels = [np.zeros((len(found), len(self.classes)), np.float32) for found in boxes]
-        self._samples = [sample for sample in zip(self.keyframes, boxes, labels) if len(sample[1])]
-        if not self._samples and split != "val":
+        self._samples = [
+            sample for sample in zip(self.keyframes, boxes, labels) if len(sample[1]) or not self.needs_people
+        ]
+        if not any(len(sample[1]) for sample in self._samples) and split != "val":
             what, remedy = "a person's box", "annotate some"
             if split != "train":
-                if people_source(cfg) == "blobs":
+                if people_source(cfg) in ("blobs", "detector"):
                     what, remedy = "a person who was found", "set THERMAL.PEOPLE annotated"
                 else:
                     remedy += ", set THERMAL.PEOPLE blobs to find people"
@@ -101,9 +107,12 @@ class Thermal(torch.utils.data.Dataset):
             annotations.num_clipped, annotations.num_dropped, len(annotations.joined), len(self.recordings),
         )  # fmt: skip
 
-    def _find_people(self, cfg) -> Detections:
-        if people_source(cfg) == "blobs":
-            return people_at(self.keyframes, self._cache)
+    def _read_annotations(self, paths: list[Path]) -> Annotations:
+        return load_annotations(paths)
+
+    def _find_people(self, cfg, follow: Follow) -> Detections:
+        if people_source(cfg) in ("blobs", "detector"):
+            return people_at(self.keyframes, self._cache, follow)
         sizes = {recording.name: (recording.height, recording.width) for recording in self._cache}
         path = Path(cfg.THERMAL.TEST_DETECTIONS)
         return load_detections(path, self.keyframes, sizes, cfg.AVA.DETECTION_SCORE_THRESH)

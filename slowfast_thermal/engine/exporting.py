@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slowfast_thermal.datasets.found_people import follow_people
 from slowfast_thermal.datasets.loader import as_tensors, construct_test_loader
 from slowfast_thermal.datasets.moments import Moments
 from slowfast_thermal.datasets.recordings import Recording
@@ -56,7 +55,7 @@ def real_clips(
 
     A network that remembers is given an empty memory.
     """
-    cfg, followed = predictor.cfg, [follow_people(recording) for recording in recordings]
+    cfg, followed = predictor.cfg, [predictor.follow(recording) for recording in recordings]
     dataset = Moments(cfg, predictor.classes, recordings, followed, every)
     shapes = GraphShapes.of(cfg, ActionGraph(predictor.model, cfg.THERMAL.TEMPERATURE_RANGE))
     low, high = cfg.THERMAL.TEMPERATURE_RANGE

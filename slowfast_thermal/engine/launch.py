@@ -24,6 +24,7 @@ from slowfast_thermal.engine.interruption import signals_handled_by, watched_sig
 from slowfast_thermal.engine.processes import Place, process_group
 from slowfast_thermal.engine.tensorboard import board_folder
 from slowfast_thermal.engine.test import has_validation, test
+from slowfast_thermal.engine.test import test_set as open_test_set
 from slowfast_thermal.engine.train import train
 from slowfast_thermal.errors import BAD_INPUT, FAILED, INTERRUPTED, InputError, LostProcessError, exit_codes
 from slowfast_thermal.evaluation.scores import check_groups
@@ -65,7 +66,7 @@ def check_run(cfg, place: Place | None = None) -> None:
                 f"set it to {len(train_set)} or less."
             )
     if cfg.TEST.ENABLE or (cfg.TRAIN.ENABLE and has_validation(cfg)):
-        test_set = Thermal(cfg, "test" if cfg.TEST.ENABLE else "val")
+        test_set = open_test_set(cfg, "test" if cfg.TEST.ENABLE else "val")
         if cfg.TRAIN.ENABLE and test_set.classes != train_set.classes:
             raise InputError(
                 f"{cfg.THERMAL.TRAIN_ANNOTATIONS} and {cfg.THERMAL.TEST_ANNOTATIONS} list other categories: give "

@@ -13,13 +13,14 @@ from slowfast_thermal import pyslowfast
 from slowfast_thermal.checkpoint.pretrained import load_trained
 from slowfast_thermal.checkpoint.sources import read_weights
 from slowfast_thermal.config import load_config
-from slowfast_thermal.datasets.found_people import follow_people
 from slowfast_thermal.datasets.loader import construct_test_loader
 from slowfast_thermal.datasets.memory_recording import MemoryRecording
 from slowfast_thermal.datasets.moments import Moments
+from slowfast_thermal.datasets.person_frames import finds_people
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.engine.device import current_device
 from slowfast_thermal.engine.exported import ExportedNetwork
+from slowfast_thermal.engine.finding import follower
 from slowfast_thermal.engine.test import score_people
 from slowfast_thermal.engine.trees import beside, load_trees
 from slowfast_thermal.errors import InputError
@@ -41,6 +42,7 @@ class Predictor:
         classes: names of the C classes.
         model: the network; None where trees alone predict.
         forest: the trees; None where the network alone predicts.
+        follow: gives the people of each frame of a recording.
     """
 
     def __init__(self, cfg, checkpoint: Path):
@@ -68,9 +70,12 @@ class Predictor:
             if weight:
                 self.forest = load_trees(beside(checkpoint), self.classes)
         self._settings = DataSettings.from_config(cfg)
+        self.follow = follower(cfg)
 
     @classmethod
-    def from_checkpoint(cls, cfg_file: str, checkpoint: str, overrides: Sequence[str] = ()) -> "Predictor":
+    def from_checkpoint(
+        cls, cfg_file: str, checkpoint: str, overrides: Sequence[str] = (), detector: str | None = None
+    ) -> "Predictor":
         """Loads a checkpoint with the configuration that it was trained with.
 
         Args:
@@ -78,6 +83,7 @@ class Predictor:
             checkpoint: of a network, or the trees.npz of a run with MODEL.TREES_WEIGHT 1; or a folder of tools/export.py with a
                 network; or the name of shipped weights.
             overrides: KEY, VALUE, KEY, ... of the configuration.
+            detector: checkpoint of a ThermalPersonDetector; without one, people are found as warm blobs.
 
         Raises:
             InputError: a file is missing, or the two do not fit each other.
@@ -86,7 +92,13 @@ class Predictor:
         fixed = ["DATA.PATH_TO_DATA_DIR", ".", "TEST.CHECKPOINT_FILE_PATH", str(checkpoint)]
         if not torch.cuda.is_available():
             fixed += ["NUM_GPUS", "0"]
+        if detector:
+            fixed += ["THERMAL.PEOPLE", "detector", "THERMAL.PEOPLE_CHECKPOINT", str(detector)]
         cfg = load_config(cfg_file, [*fixed, *overrides])
+        if finds_people(cfg):
+            raise InputError(
+                f"{cfg_file} is of a detector of people: give its checkpoint as the detector of a network of actions."
+            )
         path = Path(cfg.TEST.CHECKPOINT_FILE_PATH)
         if not is_file(path) and not is_exported(path):
             raise InputError(f"Checkpoint '{path}' does not exist: give the .pyth file of a training.")
@@ -146,7 +158,7 @@ class Predictor:
         for recording in recordings:
             check_range(recording, self._settings.temperature_range)
         if followed is None:
-            followed = [follow_people(recording) for recording in recordings]
+            followed = [self.follow(recording) for recording in recordings]
         dataset = Moments(self.cfg, self.classes, recordings, followed, every)
         scores = self._score(dataset, progress)
         predicted: dict[str, list[PredictedPerson]] = {recording.name: [] for recording in recordings}

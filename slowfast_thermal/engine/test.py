@@ -17,14 +17,17 @@ from slowfast_thermal.checkpoint.training_state import unwrap
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.found_people import people_source
 from slowfast_thermal.datasets.loader import as_tensors, construct_test_loader
+from slowfast_thermal.datasets.person_frames import PersonFrames, finds_people
 from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.engine.device import autocast, current_device, to_device
 from slowfast_thermal.engine.exported import ExportedNetwork
+from slowfast_thermal.engine.finding import evaluate_network, follower, load_detector
 from slowfast_thermal.engine.processes import gather_rows, remember
 from slowfast_thermal.engine.trees import average_with_trees, beside, run_trees
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.ava_files import export_ava_files, read_ava_files
 from slowfast_thermal.evaluation.baselines import assess
+from slowfast_thermal.evaluation.finding import assess_finding
 from slowfast_thermal.evaluation.metrics import DetectionMeter, Evaluation, evaluate_detections
 from slowfast_thermal.evaluation.report import write_report
 from slowfast_thermal.evaluation.results import results_table, summary, write_results
@@ -47,9 +50,14 @@ def ava_folder(cfg) -> Path:
     return Path(cfg.OUTPUT_DIR) / "ava" / f"rank{du.get_rank()}"
 
 
+def test_set(cfg, split: str) -> Thermal:
+    """The keyframes of "val" or "test", with the boxes that THERMAL.PEOPLE asks for."""
+    return PersonFrames(cfg, split) if finds_people(cfg) else Thermal(cfg, split, follower(cfg))
+
+
 def prepare_evaluation(cfg, split: str) -> DataLoader:
     """The loader of the evaluated keyframes; `cfg.AVA` then points to their files for the AVA evaluation."""
-    dataset = Thermal(cfg, split)
+    dataset = test_set(cfg, split)
     export_meter_files(dataset, cfg)
     return construct_test_loader(cfg, dataset, du.get_rank(), du.get_world_size())
 
@@ -167,7 +175,13 @@ def test(cfg) -> None:
     """
     pyslowfast.setup_logging(cfg.OUTPUT_DIR)
     loader = prepare_evaluation(cfg, "test")
-    path, evaluation = _test(loader, cfg)
+    if finds_people(cfg):
+        path = tested_checkpoint(cfg)
+        network = load_detector(path, current_device(cfg))
+        logger.info("Testing %s.", path)
+        evaluation = evaluate_network(network, loader.dataset)
+    else:
+        path, evaluation = _test(loader, cfg)
     on_annotated = None
     if people_source(cfg) != "annotated" and evaluation.json_map is not None:
         annotated = cfg.clone()
@@ -175,7 +189,10 @@ def test(cfg) -> None:
         _, on_annotated = _test(prepare_evaluation(annotated, "test"), annotated)
     pyslowfast.log_json_stats({"_type": "test_epoch", "mode": "test", "map": evaluation.json_map}, cfg.OUTPUT_DIR)
     if du.get_rank() == 0:
-        assessment = replace(assess(evaluation, loader.dataset, cfg), on_annotated=on_annotated)
+        if finds_people(cfg):
+            assessment = assess_finding(evaluation, loader.dataset, cfg)
+        else:
+            assessment = replace(assess(evaluation, loader.dataset, cfg), on_annotated=on_annotated)
         write_results(assessment, Path(cfg.OUTPUT_DIR))
         write_report(assessment, loader.dataset, path, cfg)
         print(results_table(evaluation))
@@ -199,13 +216,19 @@ def _test(loader: DataLoader, cfg) -> tuple[Path, Evaluation]:
     return path, evaluation
 
 
-def _test_network(loader: DataLoader, cfg) -> tuple[Path, Evaluation]:
-    """The checkpoint that is tested, and what its network finds."""
+def tested_checkpoint(cfg) -> Path:
+    """The checkpoint that a test takes. Raises InputError if there is none."""
     path = cfg.TEST.CHECKPOINT_FILE_PATH or pyslowfast.last_checkpoint(cfg.OUTPUT_DIR) or cfg.TRAIN.CHECKPOINT_FILE_PATH
     if not path:
         raise InputError(
             f"There is no checkpoint to test in '{cfg.OUTPUT_DIR}': train first, or set TEST.CHECKPOINT_FILE_PATH."
         )
+    return Path(path)
+
+
+def _test_network(loader: DataLoader, cfg) -> tuple[Path, Evaluation]:
+    """The checkpoint that is tested, and what its network finds."""
+    path = tested_checkpoint(cfg)
     if is_exported(path):
         return Path(path), evaluate(ExportedNetwork(Path(path), cfg, loader.dataset.classes), loader, cfg, "test")
     model = pyslowfast.build_model(cfg, current_device(cfg))

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 from torch.utils.data import DataLoader
 
 from slowfast_thermal import pyslowfast
@@ -24,16 +23,16 @@ from slowfast_thermal.checkpoint.training_state import (
 )
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.loader import as_tensors, construct_train_loader
-from slowfast_thermal.datasets.thermal import object_boxes
-from slowfast_thermal.engine.device import autocast, current_device, mixed_precision, to_device
+from slowfast_thermal.datasets.person_frames import finds_people
+from slowfast_thermal.engine.device import current_device, mixed_precision, to_device
 from slowfast_thermal.engine.interruption import StoppedError, StopRequest
-from slowfast_thermal.engine.processes import gather_rows, remember, share_of_mean
+from slowfast_thermal.engine.processes import gather_rows, remember
 from slowfast_thermal.engine.resuming import resume_newest
+from slowfast_thermal.engine.tasks import Task, task_of
 from slowfast_thermal.engine.tensorboard import TrainingBoard
-from slowfast_thermal.engine.test import evaluate, export_meter_files, has_validation, prepare_evaluation
+from slowfast_thermal.engine.test import export_meter_files, has_validation, prepare_evaluation
 from slowfast_thermal.engine.trees import fit_run_trees
 from slowfast_thermal.errors import InputError, Interrupted
-from slowfast_thermal.models.losses import build_loss
 from slowfast_thermal.models.roi_head import interaction_lr_factors
 from slowfast_thermal.pyslowfast import distributed as du
 from slowfast_thermal.simulation.dataset import training_set
@@ -69,8 +68,9 @@ def train(cfg) -> None:
     dataset = training_set(cfg)
     loader = construct_train_loader(cfg, dataset, du.get_rank(), du.get_world_size())
     val_loader = _prepare_validation(cfg, dataset)
-    loss_function = build_loss(cfg, torch.from_numpy(dataset.class_counts)).to(device)
     state = _initial_state(cfg, device, dataset, loader.sampler.epoch_iters)
+    task = task_of(cfg, dataset, device)
+    task.begin(state)
     board = None
     if du.get_rank() == 0:
         board = TrainingBoard(cfg)
@@ -81,8 +81,8 @@ def train(cfg) -> None:
         for epoch in range(progress.epoch, cfg.SOLVER.MAX_EPOCH):
             if progress.iteration < loader.sampler.epoch_iters:
                 loader.sampler.set_position(epoch, progress.iteration)
-                _train_epoch(state, loader, loss_function, meter, board, stop, cfg)
-            _finish_epoch(state, epoch, val_loader, board, stop, cfg)
+                _train_epoch(state, loader, task, meter, board, stop, cfg)
+            _finish_epoch(state, epoch, val_loader, task, board, stop, cfg)
     if board:
         board.close()
 
@@ -110,7 +110,7 @@ def _initial_state(cfg, device: torch.device, dataset: Thermal, epoch_iters: int
         scaler=torch.amp.GradScaler(device.type, enabled=mixed_precision(cfg, device) == torch.float16),
         classes=dataset.classes,
         progress=Progress(),
-        memory=unwrap(model).new_memory(dataset.recordings, cfg.IA.PENALTY),
+        memory=None if finds_people(cfg) else unwrap(model).new_memory(dataset.recordings, cfg.IA.PENALTY),
         epoch_iters=epoch_iters,
         data=fingerprints(cfg),
     )
@@ -124,7 +124,13 @@ def _initial_state(cfg, device: torch.device, dataset: Thermal, epoch_iters: int
 
 
 def _finish_epoch(
-    state: TrainingState, epoch: int, loader: DataLoader | None, board: TrainingBoard | None, stop: StopRequest, cfg
+    state: TrainingState,
+    epoch: int,
+    loader: DataLoader | None,
+    task: Task,
+    board: TrainingBoard | None,
+    stop: StopRequest,
+    cfg,
 ) -> None:
     """Evaluates and saves where it is time for it. A stop is then due between all batches and after all files.
 
@@ -136,7 +142,7 @@ def _finish_epoch(
     last = progress.epoch == cfg.SOLVER.MAX_EPOCH
     due, path = None, None
     if loader and (last or progress.epoch % cfg.TRAIN.EVAL_PERIOD == 0):
-        due = _validate(state, loader, board, stop, cfg)
+        due = _validate(state, loader, task, board, stop, cfg)
     if due:  # the evaluation is to be done again
         progress.epoch, progress.iteration = epoch, state.epoch_iters
     elif last or progress.epoch % cfg.TRAIN.CHECKPOINT_PERIOD == 0:
@@ -158,7 +164,7 @@ def _check_same_start(progress: Progress, device: torch.device) -> None:
 def _train_epoch(
     state: TrainingState,
     loader: DataLoader,
-    loss_function: nn.Module,
+    task: Task,
     meter: pyslowfast.AVAMeter,
     board: TrainingBoard | None,
     stop: StopRequest,
@@ -186,13 +192,7 @@ def _train_epoch(
         pyslowfast.set_lr(optimizer, rate)
         _seed_step(cfg, progress.epoch * epoch_iters + progress.iteration)
 
-        others = _others(state, extra) if cfg.IA.ENABLE else {}
-        if "view" in extra:
-            others["views"] = extra["view"]
-        with autocast(cfg, device):
-            result = state.model(inputs, extra["boxes"], **others)
-        logits, pooled = result if cfg.IA.ENABLE else (result, None)
-        loss = loss_function(logits, labels) * share_of_mean(len(labels), device)
+        loss, right, pooled = task.step(state, inputs, labels, extra)
         optimizer.zero_grad()
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
@@ -205,7 +205,7 @@ def _train_epoch(
         if state.memory:
             remember(state.memory, extra["metadata"], extra["boxes"][:, 0].long(), pooled, device, loss)
 
-        steps.append(_Step(progress.iteration, index, _count_right(logits, labels), loss.detach(), rate))
+        steps.append(_Step(progress.iteration, index, right, loss.detach(), rate))
         meter.iter_toc()
         done = progress.iteration + 1
         if done % cfg.LOG_PERIOD == 0 or done == epoch_iters:
@@ -236,25 +236,10 @@ def _train_epoch(
     pyslowfast.log_json_stats({**stats, "top1": epoch_right / max(epoch_people, 1)}, cfg.OUTPUT_DIR)
 
 
-def _count_right(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """(2,) how many people's highest class is among their actions, and how many people there are."""
-    right = labels.gather(1, logits.argmax(1, keepdim=True)).sum()
-    return torch.stack([right, right.new_full((), len(labels))])
-
-
 def _seed_step(cfg, step: int) -> None:
     """Makes dropout depend on the seed, the step and the process alone: a run that is resumed draws as one that was not."""
     seed = np.random.SeedSequence((cfg.RNG_SEED, step, du.get_rank())).generate_state(1, np.uint64)
     torch.manual_seed(int(seed[0]))
-
-
-def _others(state: TrainingState, extra: dict) -> dict:
-    """What IARoIHead takes besides the people: the objects of the clips and the memory around them."""
-    others = {"objects": object_boxes(extra["objects"]), "return_pooled": True}
-    if state.memory:
-        clips = extra["boxes"][:, 0].long()
-        others["memory"] = state.memory.read(extra["metadata"], clips, len(extra["objects"]))
-    return others
 
 
 def _read_losses(
@@ -282,7 +267,7 @@ def _read_losses(
 
 
 def _validate(
-    state: TrainingState, loader: DataLoader, board: TrainingBoard | None, stop: StopRequest, cfg
+    state: TrainingState, loader: DataLoader, task: Task, board: TrainingBoard | None, stop: StopRequest, cfg
 ) -> str | None:
     """Evaluates, and keeps the weights as `model_best.pyth` when no earlier ones were better.
 
@@ -290,7 +275,7 @@ def _validate(
         Name of the signal for which the evaluation was given up, if one came.
     """
     try:
-        evaluation = evaluate(state.model, loader, cfg, "val", stop.raise_if_due)
+        evaluation = task.evaluate(state.model, loader, stop.raise_if_due)
     except StoppedError as stopped:
         return str(stopped)
     epoch = state.progress.epoch

@@ -1,7 +1,8 @@
 """What a test's scores are worth: beside trees that are fitted in seconds, and beside what makes them optimistic."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from slowfast_thermal.trees.people import People, fit_box_trees, fit_trees, read
 BASELINES = {"box_trees": "trees on the box's four numbers", "feature_trees": "trees on simple features"}
 """The baselines in words, by the names of their files."""
 
+BLOBS = "blobs"
+"""What a detector of people stands beside, as BASELINES."""
+
 
 @dataclass(frozen=True)
 class Assessment:
@@ -32,6 +36,7 @@ class Assessment:
             data are not at hand.
         remarks: sentences that a reader of the scores has to know.
         on_annotated: the evaluation of the same model on the annotated boxes, where `scores` are on boxes that were found.
+        finding: of a detector's test, how well it and the warm blobs find people, `finding.FindingScores` by name.
     """
 
     scores: Scores
@@ -41,6 +46,7 @@ class Assessment:
     overlap: dict[str, int] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     on_annotated: Evaluation | None = None
+    finding: Mapping[str, NamedTuple] = field(default_factory=dict)
 
 
 def assess(evaluation: Evaluation, dataset: Thermal, cfg) -> Assessment:
@@ -130,7 +136,7 @@ def not_above(differences: dict[str, tuple[float, float, float]]) -> str | None:
         differences: for each of BASELINES by how much the mAP is above its, and the interval of that.
     """
     found = [
-        f"{BASELINES[name]} ({value:+.3f}, 95 % interval {low:+.3f} to {high:+.3f})"
+        f"{BASELINES.get(name, name)} ({value:+.3f}, 95 % interval {low:+.3f} to {high:+.3f})"
         for name, (value, low, high) in differences.items()
         if not low > 0
     ]

@@ -70,8 +70,12 @@ class Evaluation:
     @cached_property
     def rankings(self) -> list[Ranking]:
         """Of each of the C classes, matched keyframe by keyframe by PySlowFast's evaluation."""
+        return self.rankings_at(IOU)
+
+    def rankings_at(self, iou: float) -> list[Ranking]:
+        """The same for boxes of one person that overlap at least by `iou`."""
         place = {keyframe: k for k, keyframe in enumerate(self.keyframes)}
-        matched = {keyframe: _match(self, keyframe) for keyframe in self.detections[0]}
+        matched = {keyframe: _match(self, keyframe, iou) for keyframe in self.detections[0]}
         rankings = []
         for c in range(len(self.class_ap)):
             scores = np.concatenate([np.empty(0), *(scores[c] for scores, _ in matched.values())])
@@ -138,7 +142,7 @@ def best_precision(correct: np.ndarray) -> np.ndarray:
     return np.maximum.accumulate(precision[::-1])[::-1]
 
 
-def _match(evaluation: Evaluation, keyframe: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _match(evaluation: Evaluation, keyframe: str, iou: float) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Scores and correctness of a keyframe's detections, by class."""
 
     def arrays(found: AvaBoxes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -147,7 +151,7 @@ def _match(evaluation: Evaluation, keyframe: str) -> tuple[list[np.ndarray], lis
 
     true_boxes, true_labels, _ = arrays(evaluation.groundtruth)
     boxes, labels, scores = arrays(evaluation.detections)
-    matcher = per_image_evaluation.PerImageEvaluation(len(evaluation.class_ap), IOU)
+    matcher = per_image_evaluation.PerImageEvaluation(len(evaluation.class_ap), iou)
     found_scores, correct, *_ = matcher.compute_object_detection_metrics(
         boxes, scores, labels, true_boxes, true_labels, np.zeros(len(true_boxes), bool), np.zeros(len(true_boxes), bool)
     )

@@ -122,6 +122,19 @@ def _match(true_boxes: np.ndarray, labels: np.ndarray, boxes: np.ndarray, scores
     return people + [Person([], None, boxes[predicted], scores[predicted]) for predicted in others]
 
 
+def find_missed(keyframes: Iterable[Keyframe], detections: AvaBoxes) -> list[tuple[Keyframe, list[Person]]]:
+    """The keyframes in which someone was not found, or nobody is where someone was, each with all its people; the former
+    first, and of both in the order of the keyframes."""
+    missed, invented = [], []
+    for keyframe in keyframes:
+        people = match_people(keyframe, detections)
+        if any(person.predicted_box is None for person in people):
+            missed.append((keyframe, people))
+        elif any(person.annotated_box is None for person in people):
+            invented.append((keyframe, people))
+    return missed + invented
+
+
 def find_mistakes(keyframes: Iterable[Keyframe], detections: AvaBoxes) -> list[tuple[Keyframe, list[Person]]]:
     """The keyframes in which someone's highest class is wrong, each with all its people; the highest such score first."""
     found = []

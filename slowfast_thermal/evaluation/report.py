@@ -5,6 +5,7 @@ import datetime
 import math
 import platform
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,10 +21,11 @@ from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.evaluation import confusion, curves, figures
 from slowfast_thermal.evaluation.baselines import Assessment
 from slowfast_thermal.evaluation.bootstrap import MIN_BOXES
+from slowfast_thermal.evaluation.finding import sure_people
 from slowfast_thermal.evaluation.metrics import Evaluation
-from slowfast_thermal.evaluation.people import find_mistakes, match_people
-from slowfast_thermal.evaluation.pictures import describe, draw_clip
-from slowfast_thermal.evaluation.results import found_people_sentence, score_rows
+from slowfast_thermal.evaluation.people import find_missed, find_mistakes, match_people
+from slowfast_thermal.evaluation.pictures import describe, draw_clip, draw_keyframe
+from slowfast_thermal.evaluation.results import finding_rows, found_people_sentence, score_rows
 from slowfast_thermal.files import replacing
 
 # Keyframes with mistakes that are shown.
@@ -49,6 +51,7 @@ def write_report(assessment: Assessment, dataset: Thermal, checkpoint: Path, cfg
         cfg: of the run.
     """
     evaluation = assessment.scores.evaluation
+    shown = replace(evaluation, detections=sure_people(evaluation.detections)) if assessment.finding else evaluation
     output_dir = Path(cfg.OUTPUT_DIR)
     folder = output_dir / "report"
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +69,8 @@ def write_report(assessment: Assessment, dataset: Thermal, checkpoint: Path, cfg
     page = environment.get_template("report.html").render(
         evaluation=evaluation,
         interval=assessment.intervals["mAP"],
-        score_rows=score_rows(assessment),
+        score_rows=finding_rows(assessment) or score_rows(assessment),
+        finds_people=bool(assessment.finding),
         groups=assessment.scores.groups,
         min_boxes=MIN_BOXES,
         found_people=found_people_sentence(assessment),
@@ -75,8 +79,8 @@ def write_report(assessment: Assessment, dataset: Thermal, checkpoint: Path, cfg
         time=datetime.datetime.now().astimezone().isoformat(" ", "seconds"),
         precision_recall=_save_figure(curves.plot_precision_recall(evaluation), folder / "precision_recall.png"),
         max_curves=curves.MAX_CLASSES,
-        **_confusions(evaluation, dataset, folder),
-        **_mistakes(evaluation, dataset, folder, cfg),
+        **_confusions(shown, dataset, folder),
+        **(_missed(shown, dataset, folder) if assessment.finding else _mistakes(shown, dataset, folder, cfg)),
         training=_training(output_dir / "json_stats.log", folder),
         versions=_versions(),
         changed={key: value for key, value in sorted(values.items()) if value != defaults.get(key)},
@@ -110,6 +114,21 @@ def _mistakes(evaluation: Evaluation, dataset: Thermal, folder: Path, cfg) -> di
         picture = draw_clip(dataset, keyframe, people, cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE)
         words = "; ".join(describe(person, dataset.classes) for person in people if person.is_wrong)
         pictures.append(_save(picture, folder / f"mistake_{number:02d}.png", f"{keyframe.image_id}: {words}"))
+    return {"mistakes": pictures, "num_mistakes": len(found)}
+
+
+def _missed(evaluation: Evaluation, dataset: Thermal, folder: Path) -> dict:
+    """Who was missed, then who was invented: of many keyframes some, evenly spread."""
+    found = find_missed(dataset.keyframes, evaluation.detections)
+    places = np.unique(np.linspace(0, len(found) - 1, min(len(found), _NUM_MISTAKES)).round().astype(int))
+    pictures = []
+    for number, place in enumerate(places.tolist(), start=1):
+        keyframe, people = found[place]
+        picture = draw_keyframe(dataset, keyframe, people)
+        missed = sum(person.predicted_box is None for person in people)
+        invented = sum(person.annotated_box is None for person in people)
+        words = f"{keyframe.image_id}: {missed} missed, {invented} invented"
+        pictures.append(_save(picture, folder / f"mistake_{number:02d}.png", words))
     return {"mistakes": pictures, "num_mistakes": len(found)}
 
 

@@ -10,7 +10,7 @@ from tabulate import tabulate
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.records import read_csv
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.evaluation.baselines import BASELINES, Assessment
+from slowfast_thermal.evaluation.baselines import BASELINES, BLOBS, Assessment
 from slowfast_thermal.evaluation.metrics import AvaBoxes, Evaluation
 from slowfast_thermal.evaluation.people import count_people, keyframe_key, rows_of_people
 from slowfast_thermal.evaluation.scores import Scores
@@ -64,7 +64,8 @@ def summary(assessment: Assessment) -> str:
     sentences = result_sentence(evaluation, assessment.intervals["mAP"]), found_people_sentence(assessment)
     lines = list(filter(None, sentences))
     if evaluation.json_map is not None:
-        lines += ["", tabulate(score_rows(assessment), headers="keys", floatfmt=".3f", missingval="-")]
+        rows = finding_rows(assessment) or score_rows(assessment)
+        lines += ["", tabulate(rows, headers="keys", floatfmt=".3f", missingval="-")]
     return "\n".join([*lines, "", *assessment.remarks])
 
 
@@ -75,6 +76,12 @@ def score_rows(assessment: Assessment) -> list[dict[str, object]]:
         groups = {f"{key} of groups": value for key, value in scores.group_measures.items()}
         rows.append({"": BASELINES.get(name, name), **scores.measures, **groups})
     return [{key: None if value != value else value for key, value in row.items()} for row in rows]
+
+
+def finding_rows(assessment: Assessment) -> list[dict[str, object]]:
+    """How well each way of finding people does, of a detector's test."""
+    titles = ("AP at IoU 0.5", "AP at IoU 0.3", "recall from score 0.5", "false people a frame")
+    return [{"": name, **dict(zip(titles, scores))} for name, scores in assessment.finding.items()]
 
 
 def write_results(assessment: Assessment, output_dir: Path) -> None:
@@ -93,6 +100,7 @@ def write_results(assessment: Assessment, output_dir: Path) -> None:
         "num_keyframes": evaluation.num_keyframes,
         "found_people": assessment.on_annotated
         and {"mAP_on_annotated_boxes": assessment.on_annotated.json_map, **count_people(evaluation)._asdict()},
+        "finding": {name: scores._asdict() for name, scores in assessment.finding.items()} or None,
         "overlap": assessment.overlap or None,
         "baselines": {
             name: {
@@ -105,7 +113,7 @@ def write_results(assessment: Assessment, output_dir: Path) -> None:
         },
         "remarks": assessment.remarks,
     }
-    for name in BASELINES:
+    for name in (*BASELINES, BLOBS):
         (output_dir / f"{name}.csv").unlink(missing_ok=True)
     predictions = {"predictions": assessment.scores, **assessment.baselines}
     for name, scores in predictions.items():

@@ -49,15 +49,21 @@ class Background:
         """
         seconds = 0.0 if self._time is None else (time - self._time) / 1000
         self._time = time
-        difference = frame - self._temperatures
-        difference -= np.median(difference)
-        # The median again, of empty pixels alone: people would pull it up, frame after frame.
-        difference -= np.median(difference[np.abs(difference) <= _EMPTY])
+        difference = difference_from(frame, self._temperatures)
         drift = frame - self._temperatures - difference
         constants = np.where(difference > _EMPTY, _WARMER_SECONDS, _EMPTY_SECONDS)
         constants[difference < -_EMPTY] = _COLDER_SECONDS
         self._temperatures += drift + difference * -np.expm1(-seconds / constants).astype(np.float32)
         return difference
+
+
+def difference_from(frame: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """(H, W) degrees by which a frame is warmer than a background (H, W), but for what the whole picture has drifted."""
+    difference = frame - background
+    difference -= np.median(difference)
+    # The median again, of empty pixels alone: people would pull it up, frame after frame.
+    difference -= np.median(difference[np.abs(difference) <= _EMPTY])
+    return difference
 
 
 def still_background(frames: np.ndarray) -> np.ndarray:

@@ -39,11 +39,15 @@ class BlobFinder:
         """See `PersonFinder.background`."""
         return self._background.temperatures
 
-    def find(self, frames: np.ndarray, times: np.ndarray) -> list[FoundPeople]:
+    def find(self, frames: np.ndarray, times: np.ndarray, wanted: np.ndarray | None = None) -> list[FoundPeople]:
         """See `PersonFinder.find`."""
         if self._background is None and len(frames):
             self._background = Background(frames[0])
-        return [self._people(self._background.difference(frame, int(time))) for frame, time in zip(frames, times)]
+        differences = (self._background.difference(frame, int(time)) for frame, time in zip(frames, times))
+        asked = np.ones(len(frames), bool) if wanted is None else wanted
+        return [
+            self._people(difference) if ask else FoundPeople.nobody() for difference, ask in zip(differences, asked)
+        ]
 
     def _people(self, difference: np.ndarray) -> FoundPeople:
         scale = difference.size / _PIXELS

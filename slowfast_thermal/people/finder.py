@@ -24,6 +24,10 @@ class FoundPeople:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    @classmethod
+    def nobody(cls) -> "FoundPeople":
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
 
 class PersonFinder(Protocol):
     """Finds the people of one sensor's frames, which it is given in the order of their times, some or one at a time.
@@ -34,10 +38,11 @@ class PersonFinder(Protocol):
 
     background: np.ndarray
 
-    def find(self, frames: np.ndarray, times: np.ndarray) -> list[FoundPeople]:
+    def find(self, frames: np.ndarray, times: np.ndarray, wanted: np.ndarray | None = None) -> list[FoundPeople]:
         """The people of each frame.
 
         Args:
             frames: (K, H, W) float32 degrees Celsius without missing readings.
             times: (K,) int64 milliseconds, rising.
+            wanted: (K,) bool, whose people are asked for; the others are looked at all the same, but have none.
         """

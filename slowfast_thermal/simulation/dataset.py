@@ -7,6 +7,7 @@ import torch
 
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.annotations import Keyframe
+from slowfast_thermal.datasets.person_frames import OfPeople, PersonFrames, finds_people
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.pyslowfast import DATASET_REGISTRY
 from slowfast_thermal.simulation.activities import ACTIVITIES
@@ -185,6 +186,17 @@ def _labels(pairs: list[list[str]], classes: list[str]) -> dict[str, int | None]
     return labels
 
 
+@DATASET_REGISTRY.register()
+class SimulatedPersonFrames(OfPeople, ThermalSimulated):
+    """Frames of simulated rooms, as `PersonFrames` gives those of real ones, for the training of a detector."""
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        return self._size
+
+
 def training_set(cfg) -> Thermal:
-    """The data set that TRAIN.DATASET names."""
-    return ThermalSimulated(cfg) if cfg.TRAIN.DATASET == "thermal_simulated" else Thermal(cfg, "train")
+    """The data set that TRAIN.DATASET names: of clips, or of frames where a detector of people is trained."""
+    if cfg.TRAIN.DATASET == "thermal_simulated":
+        return SimulatedPersonFrames(cfg) if finds_people(cfg) else ThermalSimulated(cfg)
+    return PersonFrames(cfg, "train") if finds_people(cfg) else Thermal(cfg, "train")

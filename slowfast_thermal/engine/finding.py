@@ -1,0 +1,71 @@
+"""Who finds people in a run: warm blobs, or a trained detector; and how well a detector does."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from slowfast_thermal.checkpoint.detector import load_detector
+from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.datasets.found_people import Follow, follow_people, people_source
+from slowfast_thermal.datasets.recordings import Recording
+from slowfast_thermal.engine.device import current_device
+from slowfast_thermal.evaluation.finding import evaluate_finder
+from slowfast_thermal.evaluation.metrics import Evaluation
+from slowfast_thermal.models.person_detector import PersonDetector
+from slowfast_thermal.people.detector import DetectorFinder
+from slowfast_thermal.people.tracks import TrackedPerson
+
+logger = logging.getLogger(__name__)
+
+# The people of recordings that this process has followed, by the file, what it was when it was read, and who found them.
+_followed: dict[tuple, list[list[TrackedPerson]]] = {}
+# Sizes of frames, other than the training's, that this process has warned of.
+_warned: set[tuple[int, int]] = set()
+
+
+def follower(cfg) -> Follow:
+    """Finds and follows the people of a recording as THERMAL.PEOPLE says, once in a process.
+
+    Raises:
+        InputError: THERMAL.PEOPLE_CHECKPOINT is no detector.
+    """
+    if people_source(cfg) != "detector":
+        return partial(_follow, None, None)
+    path = Path(cfg.THERMAL.PEOPLE_CHECKPOINT)
+    return partial(_follow, load_detector(path, current_device(cfg)), path.resolve())
+
+
+def _follow(network: PersonDetector | None, path: Path | None, recording: Recording) -> list[list[TrackedPerson]]:
+    """The people of each frame, found by the network of a file, or without one as warm blobs."""
+    files = [file for file in (recording.path, path) if file is not None and file.is_file()]
+    key = tuple((file.resolve(), file.stat().st_mtime_ns) for file in files), recording.settings
+    if key in _followed and recording.path in files:  # else its frames are an array
+        return _followed[key]
+    followed = follow_detected(recording, network) if network else follow_people(recording)
+    if recording.path in files:
+        _followed[key] = followed
+    return followed
+
+
+def follow_detected(recording: Recording, network: PersonDetector) -> list[list[TrackedPerson]]:
+    """The people of each frame of a recording as a detector finds them.
+
+    Frames of another size than the training's are warned of, once.
+    """
+    trained = tuple(network.frame_size.tolist())
+    size = recording.height, recording.width
+    if size not in (trained, *_warned):
+        _warned.add(size)
+        logger.warning(
+            "%s has frames of %dx%d pixels, but the detector was trained on %dx%d: it may find fewer people.",
+            recording.path, *size, *trained,
+        )  # fmt: skip
+    return follow_people(recording, partial(DetectorFinder, network))
+
+
+def evaluate_network(
+    network: PersonDetector, dataset: Thermal, after_part: Callable[[], None] = lambda: None
+) -> Evaluation:
+    """How well a detector finds the people of annotated keyframes, see `evaluate_finder`."""
+    return evaluate_finder(partial(DetectorFinder, network), dataset, after_part)
