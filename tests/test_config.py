@@ -15,8 +15,11 @@ DATA = ["DATA.PATH_TO_DATA_DIR", "somewhere", "NUM_GPUS", "0"]
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("[!BF]*.yaml")), ids=lambda path: path.stem)
 def test_every_configuration_loads(path):
     cfg = load_config(str(path), DATA)
-    assert cfg.THERMAL.CLIP_SECONDS == 4 or cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE == 64
-    assert cfg.MODEL.MODEL_NAME == "ThermalSlowFast"
+    frames = cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE
+    if path.stem == "PERSON_DETECTOR":
+        assert cfg.MODEL.MODEL_NAME == "ThermalPersonDetector" and frames == 1
+    else:
+        assert cfg.MODEL.MODEL_NAME == "ThermalSlowFast" and (cfg.THERMAL.CLIP_SECONDS == 4 or frames == 64)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -48,7 +51,10 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
         (["THERMAL.INPUT_SIZE", "[80"], r"THERMAL\.INPUT_SIZE is '\[80': give height and width in pixels"),
         (["NUM_GPUS", str(torch.cuda.device_count() + 1)], r"NUM_GPUS is \d+: this machine has \d+ usable GPUs; set"),
         (["THERMAL.TEMPERATURE_RANGE", "[35.0,10.0]"], r"TEMPERATURE_RANGE is \[35\.0, 10\.0\]: give two temperatures"),
-        (["THERMAL.PEOPLE", "mine"], r"THERMAL\.PEOPLE is 'mine': give annotated, file, blobs or an empty string"),
+        (
+            ["THERMAL.PEOPLE", "mine"],
+            r"THERMAL\.PEOPLE is 'mine': give annotated, file, blobs, detector or an empty string",
+        ),
         (["THERMAL.PEOPLE", "file"], r"THERMAL\.PEOPLE is 'file': name the file by THERMAL\.TEST_DETECTIONS"),
         (["MODEL.LOSS_FUNC", "hinge"], r"MODEL\.LOSS_FUNC is 'hinge': give cross_entropy, focal or bce"),
         (["RESNET.DEPTH", "34"], r"RESNET\.DEPTH is 34: give 14, 26, 50, 101 or 152"),

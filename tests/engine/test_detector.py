@@ -1,20 +1,19 @@
 """A detector of people from its training to the people of an action network's test."""
 
 import json
-import logging
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 import torch
 
 from slowfast_thermal.config import load_config
-from slowfast_thermal.engine.finding import follow_detected, load_detector
+from slowfast_thermal.datasets.memory_recording import MemoryRecording
+from slowfast_thermal.engine import finding
 from slowfast_thermal.engine.launch import check_run, launch_run
 from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.preparation.settings import DataSettings
+from slowfast_thermal.models.person_detector import PersonDetector
 from tests.conftest import CONFIGS
 
 SIMULATED = str(CONFIGS / "SIMULATED.yaml")
@@ -63,7 +62,7 @@ def trained(rooms: Path, tmp_path: Path) -> Path:
     return tmp_path / "detector" / "checkpoints" / "checkpoint_epoch_00002.pyth"
 
 
-def test_a_detector_learns_who_is_there_and_takes_the_place_of_blobs(rooms, tmp_path, small_config, caplog):
+def test_a_detector_learns_who_is_there_and_takes_the_place_of_blobs(rooms, tmp_path, small_config):
     checkpoint = trained(rooms, tmp_path)
     folder = tmp_path / "detector"
     found = json.loads((folder / "test_metrics.json").read_text())
@@ -78,20 +77,21 @@ def test_a_detector_learns_who_is_there_and_takes_the_place_of_blobs(rooms, tmp_
     people = run(actions)["found_people"]
     assert people["annotated"] == 4 and people["missed"] <= 1
 
-    network = load_detector(checkpoint, torch.device("cpu"))
-    larger = tmp_path / "larger.h5"
-    with h5py.File(larger, "w") as file:
-        file["frames"] = np.full((3, 48, 64), 20, np.float32)
-        file["timestamps"] = np.arange(3)
-    with caplog.at_level(logging.WARNING):
-        for _ in range(2):
-            follow_detected(DataSettings.from_config(actions).open(larger), network)
-    assert [r.message for r in caplog.records if "48x64" in r.message and "40x60" in r.message][1:] == []
-    assert "48x64" in caplog.text
-
     with pytest.raises(InputError, match="is a detector of people and knows no actions"):
         Predictor.from_checkpoint(SIMULATED, str(checkpoint))
     assert Predictor.from_checkpoint(SIMULATED, "SIMULATED", detector=str(checkpoint)).cfg.THERMAL.PEOPLE == "detector"
+
+
+def test_frames_of_another_size_than_the_trainings_are_warned_of_once(tmp_path, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(finding.logger, "warning", lambda text, *values: warnings.append(text % values))
+    network = PersonDetector(32, [4, 4, 4, 4, 4], 32).eval()
+    network.frame_size.copy_(torch.tensor([40, 60]))
+    settings = (-40.0, 300.0), 20.0
+    for height, width in ((40, 60), (47, 63), (47, 63)):
+        frames = np.random.default_rng(0).normal(20, 0.1, (3, height, width)).astype(np.float32)
+        finding.follow_detected(MemoryRecording(frames, 100 * np.arange(3), *settings), network)
+    assert len(warnings) == 1 and "47x63 pixels, but the detector was trained on 40x60" in warnings[0]
 
 
 def test_a_stopped_training_goes_on(rooms, tmp_path):
