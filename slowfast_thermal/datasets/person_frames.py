@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from slowfast_thermal.datasets.annotations import Annotations, Keyframe
 from slowfast_thermal.datasets.augmentation import Augmentation
-from slowfast_thermal.datasets.clips import nearest_frames
+from slowfast_thermal.datasets.clip_frames import nearest_frames
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.datasets.thermal import Thermal
 from slowfast_thermal.people.background import difference_from

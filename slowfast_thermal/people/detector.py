@@ -31,6 +31,11 @@ class DetectorFinder:
         # Seen frames with their times, from the last one that is half a second old on.
         self._seen: deque[tuple[int, np.ndarray]] = deque()
 
+    @property
+    def background(self) -> np.ndarray:
+        """See `PersonFinder.background`."""
+        return self._background.temperatures
+
     def find(self, frames: np.ndarray, times: np.ndarray, wanted: np.ndarray | None = None) -> list[FoundPeople]:
         """See `PersonFinder.find`."""
         if self._background is None and len(frames):
