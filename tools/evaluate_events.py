@@ -3,7 +3,7 @@
 
 tools/evaluate_events.py EVENTS TRUTH --cfg FILE --output FOLDER [KEY VALUE ...]
 
-EVENTS is tracks.jsonl of tools/predict.py or the scores of a watch, of which events are made with the configuration's EVENTS,
+EVENTS is tracks.jsonl of tools/predict.py, or of tools/watch.py --tracks, of which events are made with the configuration's EVENTS,
 at its threshold and at others; or events.jsonl, which is judged as it stands. FOLDER then holds events.json and, for scores,
 events.png with the curve of recall against false alarms.
 """

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Judges events of the shipped weights SIMULATED: on 12 simulated hours on which the settings were chosen, on 24 others, and on
-# the real recordings; beside them an alarm for everyone who is there.
+# the real recordings; beside them a second choice of settings, and an alarm for everyone who is there.
 #   projects/thermal_action/events.sh DATA OUTPUT
 # Copies each events.json to results/. The same command goes on where it was stopped.
 set -euo pipefail
@@ -27,19 +27,24 @@ predict choose "$output/choose/frames"
 predict report "$output/report/frames"
 predict real "$data/frames"
 
-judge() { # NAME SCORES TRUTH
-    "$python" tools/evaluate_events.py "$2" "$3" --cfg "$cfg" --output "$output/judged/$1"
+judge() { # NAME SCORES TRUTH [KEY VALUE ...]
+    "$python" tools/evaluate_events.py "$2" "$3" --cfg "$cfg" --output "$output/judged/$1" "${@:4}"
     cp "$output/judged/$1/events.json" "projects/thermal_action/results/events_$1.json"
 }
 for set in choose report real; do
     judge "$set" "$output/$set.jsonl" "$output/$set/truth.json"
+    judge "${set}_second" "$output/$set.jsonl" "$output/$set/truth.json" EVENTS.THRESHOLD 0.38 EVENTS.DURATION 5 EVENTS.SMOOTHING 2
 done
-"$python" -c '
+anyone() { # NAME SET
+    "$python" -c '
 import json, sys
 for line in sys.stdin:
     record = json.loads(line)
     record["scores"] = {name: float(name == "lying down-lying with risk") for name in record["scores"]}
     print(json.dumps(record))
-' < "$output/report.jsonl" > "$output/anyone.jsonl"
-judge anyone "$output/anyone.jsonl" "$output/report/truth.json"
+' < "$output/$2.jsonl" > "$output/$1.jsonl"
+    judge "$1" "$output/$1.jsonl" "$output/$2/truth.json"
+}
+anyone anyone report
+anyone anyone_real real
 cp "$output/judged/report/events.png" projects/thermal_action/results/events_report.png
