@@ -16,7 +16,6 @@ from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.engine.watching import scorer_of
 from slowfast_thermal.errors import exit_codes
 from slowfast_thermal.live.command import add_arguments, watch
-from slowfast_thermal.people.blobs import BlobFinder
 
 
 def main() -> None:
@@ -25,13 +24,16 @@ def main() -> None:
         "--cfg", required=True, metavar="FILE", help="configuration with which the checkpoint was trained"
     )
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="trained network, or a run's trees.npz")
+    parser.add_argument(
+        "--detector", metavar="FILE", help="trained detector of people; without one they are found as warm blobs"
+    )
     add_arguments(parser)
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="override configuration keys")
     with exit_codes():
         args = parser.parse_intermixed_args()
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-        predictor = Predictor.from_checkpoint(args.cfg, args.checkpoint, args.overrides)
-        watch(args, predictor.cfg, scorer_of(predictor), BlobFinder)
+        predictor = Predictor.from_checkpoint(args.cfg, args.checkpoint, args.overrides, args.detector)
+        watch(args, predictor.cfg, scorer_of(predictor), predictor.finder)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,9 @@ PERSON = "person"
 
 # Largest standard deviation of the noise that training adds, degrees Celsius.
 _NOISE = 0.3
+# Part of the people who, in training, are shown as if they had stayed so long that they became part of the background, and the
+# pixels around their boxes that go with them.
+_STILL_SHARE, _STILL_MARGIN = 0.3, 1
 # Of a person at the edge of a changed frame this much of the box must be left.
 _MIN_VISIBLE = 0.4
 
@@ -68,6 +71,8 @@ class OfPeople:
         boxes = ori_boxes
         if self._augmentation:
             rng, _ = self._generators(place)
+            for box in boxes[rng.random(len(boxes)) < _STILL_SHARE]:
+                hide_from_background(channels, box)
             channels, boxes = change_frame(channels, boxes, self._augmentation, rng)
         height, width = channels.shape[1:]
         extra = {
@@ -117,6 +122,15 @@ def change_frame(
     gain = (1 + augmentation.temperature_gain) ** rng.uniform(-1, 1)
     noise = rng.uniform(0, _NOISE) * rng.standard_normal(channels.shape, np.float32)
     return channels * gain + torch.from_numpy(noise.astype(np.float32)), boxes
+
+
+def hide_from_background(channels: torch.Tensor, box: np.ndarray) -> None:
+    """Changes (3, H, W) channels as if the person in a box, (4,) divided by the image size, had long been there and still:
+    only the temperature tells of someone then."""
+    height, width = channels.shape[1:]
+    x1, y1, x2, y2 = box * np.array([width, height, width, height])
+    top, left = max(int(y1) - _STILL_MARGIN, 0), max(int(x1) - _STILL_MARGIN, 0)
+    channels[1:, top : int(np.ceil(y2)) + _STILL_MARGIN, left : int(np.ceil(x2)) + _STILL_MARGIN] = 0
 
 
 def _areas(boxes: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from slowfast_thermal.checkpoint.detector import load_detector
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.found_people import Follow, follow_people, people_source
@@ -13,7 +15,9 @@ from slowfast_thermal.engine.device import current_device
 from slowfast_thermal.evaluation.finding import evaluate_finder
 from slowfast_thermal.evaluation.metrics import Evaluation
 from slowfast_thermal.models.person_detector import PersonDetector
+from slowfast_thermal.people.blobs import BlobFinder
 from slowfast_thermal.people.detector import DetectorFinder
+from slowfast_thermal.people.finder import PersonFinder
 from slowfast_thermal.people.tracks import TrackedPerson
 
 logger = logging.getLogger(__name__)
@@ -22,6 +26,17 @@ logger = logging.getLogger(__name__)
 _followed: dict[tuple, list[list[TrackedPerson]]] = {}
 # Sizes of frames, other than the training's, that this process has warned of.
 _warned: set[tuple[int, int]] = set()
+
+
+def finder(cfg) -> Callable[[np.ndarray | None], PersonFinder]:
+    """Starts a finder as THERMAL.PEOPLE says, with the background of a sensor.
+
+    Raises:
+        InputError: THERMAL.PEOPLE_CHECKPOINT is no detector.
+    """
+    if people_source(cfg) != "detector":
+        return BlobFinder
+    return partial(DetectorFinder, load_detector(Path(cfg.THERMAL.PEOPLE_CHECKPOINT), current_device(cfg)))
 
 
 def follower(cfg) -> Follow:

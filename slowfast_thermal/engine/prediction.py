@@ -20,7 +20,7 @@ from slowfast_thermal.datasets.person_frames import finds_people
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.engine.device import current_device
 from slowfast_thermal.engine.exported import ExportedNetwork
-from slowfast_thermal.engine.finding import follower
+from slowfast_thermal.engine.finding import finder, follower
 from slowfast_thermal.engine.test import score_people
 from slowfast_thermal.engine.trees import beside, load_trees
 from slowfast_thermal.errors import InputError
@@ -43,6 +43,7 @@ class Predictor:
         model: the network; None where trees alone predict.
         forest: the trees; None where the network alone predicts.
         follow: gives the people of each frame of a recording.
+        finder: starts a PersonFinder with the background of a sensor, None where it is not known.
     """
 
     def __init__(self, cfg, checkpoint: Path):
@@ -70,7 +71,7 @@ class Predictor:
             if weight:
                 self.forest = load_trees(beside(checkpoint), self.classes)
         self._settings = DataSettings.from_config(cfg)
-        self.follow = follower(cfg)
+        self.follow, self.finder = follower(cfg), finder(cfg)
 
     @classmethod
     def from_checkpoint(

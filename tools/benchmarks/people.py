@@ -10,13 +10,19 @@ import time
 import numpy as np
 import torch
 
+from slowfast_thermal import pyslowfast
+from slowfast_thermal.config import load_config
 from slowfast_thermal.engine.prediction import Predictor
+from slowfast_thermal.models.person_detector import PersonDetector
 from slowfast_thermal.people.blobs import BlobFinder
+from slowfast_thermal.people.detector import DetectorFinder
 from slowfast_thermal.people.tracks import track_recording
 from tools.benchmarks.common import CONFIGS
 
 _SIZES = ((40, 60), (120, 160), (480, 640))
 _SECONDS, _RATE = 60, 10
+# Frames that the detector looks at.
+_DETECTED = 64
 
 
 def recording(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -34,14 +40,17 @@ def measure(repeats: int) -> dict[str, float]:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
     predictor = Predictor.from_checkpoint(str(CONFIGS / "SIMULATED.yaml"), "SIMULATED")
+    cfg = load_config(str(CONFIGS / "PERSON_DETECTOR.yaml"), ["DATA.PATH_TO_DATA_DIR", "."])
+    network = pyslowfast.build_model(cfg, torch.device("cpu")).eval()
     results = {}
     for height, width in _SIZES:
         frames, times = recording(height, width)
-        costs = [_costs(predictor, frames, times) for _ in range(repeats)]
-        find, follow, whole, people = np.median(costs, axis=0)
+        costs = [_costs(predictor, network, frames, times) for _ in range(repeats)]
+        find, detect, follow, whole, people = np.median(costs, axis=0)
         size = f"{height}x{width}"
         results |= {
             f"{size}, blobs, ms a frame": 1000 * find / len(frames),
+            f"{size}, detector, ms a frame": 1000 * detect / _DETECTED,
             f"{size}, tracker, ms a frame": 1000 * follow / len(frames),
             f"{size}, all, ms a person and moment": 1000 * whole / people,
             f"{size}, an hour's recording, minutes": 60 * whole / _SECONDS,
@@ -50,12 +59,16 @@ def measure(repeats: int) -> dict[str, float]:
     return results
 
 
-def _costs(predictor: Predictor, frames: np.ndarray, times: np.ndarray) -> tuple[float, float, float, int]:
-    """Seconds to find, to follow, and for all from arrays to scores; and the number of scored people."""
+def _costs(
+    predictor: Predictor, network: PersonDetector, frames: np.ndarray, times: np.ndarray
+) -> tuple[float, float, float, float, int]:
+    """Seconds to find, to find some with a detector, to follow, and for all from arrays to scores; and the number of scored people."""
     start = time.perf_counter()
     found = BlobFinder(frames[0]).find(frames, times)
+    found_at = time.perf_counter()
+    DetectorFinder(network, frames[0]).find(frames[:_DETECTED], times[:_DETECTED])
     middle = time.perf_counter()
     track_recording(found, times)
     end = time.perf_counter()
     people = predictor(frames, times)
-    return middle - start, end - middle, time.perf_counter() - end, len(people)
+    return found_at - start, middle - found_at, end - middle, time.perf_counter() - end, len(people)
