@@ -24,6 +24,9 @@ def parse_args() -> argparse.Namespace:
         "--cfg", required=True, metavar="FILE", help="configuration with which the checkpoint was trained"
     )
     parser.add_argument("--checkpoint", required=True, metavar="FILE", help="trained network")
+    parser.add_argument(
+        "--detector", metavar="FILE", help="trained detector of people; without one they are found as warm blobs"
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="new folder to write")
     parser.add_argument("--format", choices=tuple(FORMATS), default="onnx", help="what runs it (default onnx)")
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of its numbers (default float32)")
@@ -42,7 +45,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     with exit_codes():
         args = parse_args()
-        predictor = Predictor.from_checkpoint(args.cfg, args.checkpoint, ["NUM_GPUS", "0", *args.overrides])
+        overrides = ["NUM_GPUS", "0", *args.overrides]
+        predictor = Predictor.from_checkpoint(args.cfg, args.checkpoint, overrides, args.detector)
         recordings = [predictor.open(path) for path in args.recordings]
         exported = export_predictor(predictor, recordings, args.output, args.format, args.precision)
         print(

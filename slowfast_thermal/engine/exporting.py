@@ -13,6 +13,7 @@ from slowfast_thermal.datasets.moments import Moments
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.engine.exported import ExportedNetwork
+from slowfast_thermal.engine.finding import detector_of
 from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.export.folder import Exported, export_folder
@@ -45,7 +46,8 @@ def export_predictor(
     cfg = predictor.cfg
     path = Path(cfg.TEST.CHECKPOINT_FILE_PATH)
     network = predictor.model, predictor.forest
-    return export_folder(folder, cfg, predictor.classes, path, *network, kind, precision, samples)
+    detector = detector_of(cfg)
+    return export_folder(folder, cfg, predictor.classes, path, *network, kind, precision, samples, detector)
 
 
 def real_clips(

@@ -34,9 +34,8 @@ def finder(cfg) -> Callable[[np.ndarray | None], PersonFinder]:
     Raises:
         InputError: THERMAL.PEOPLE_CHECKPOINT is no detector.
     """
-    if people_source(cfg) != "detector":
-        return BlobFinder
-    return partial(DetectorFinder, load_detector(Path(cfg.THERMAL.PEOPLE_CHECKPOINT), current_device(cfg)))
+    network = detector_of(cfg)
+    return partial(DetectorFinder, network.find_people) if network else BlobFinder
 
 
 def follower(cfg) -> Follow:
@@ -45,10 +44,15 @@ def follower(cfg) -> Follow:
     Raises:
         InputError: THERMAL.PEOPLE_CHECKPOINT is no detector.
     """
+    network = detector_of(cfg)
+    return partial(_follow, network, Path(cfg.THERMAL.PEOPLE_CHECKPOINT).resolve() if network else None)
+
+
+def detector_of(cfg) -> PersonDetector | None:
+    """The detector of THERMAL.PEOPLE_CHECKPOINT, if THERMAL.PEOPLE asks for it. Raises InputError if it is none."""
     if people_source(cfg) != "detector":
-        return partial(_follow, None, None)
-    path = Path(cfg.THERMAL.PEOPLE_CHECKPOINT)
-    return partial(_follow, load_detector(path, current_device(cfg)), path.resolve())
+        return None
+    return load_detector(Path(cfg.THERMAL.PEOPLE_CHECKPOINT), current_device(cfg))
 
 
 def _follow(network: PersonDetector | None, path: Path | None, recording: Recording) -> list[list[TrackedPerson]]:
@@ -76,11 +80,11 @@ def follow_detected(recording: Recording, network: PersonDetector) -> list[list[
             "%s has frames of %dx%d pixels, but the detector was trained on %dx%d: it may find fewer people.",
             recording.path, *size, *trained,
         )  # fmt: skip
-    return follow_people(recording, partial(DetectorFinder, network))
+    return follow_people(recording, partial(DetectorFinder, network.find_people))
 
 
 def evaluate_network(
     network: PersonDetector, dataset: Thermal, after_part: Callable[[], None] = lambda: None
 ) -> Evaluation:
     """How well a detector finds the people of annotated keyframes, see `evaluate_finder`."""
-    return evaluate_finder(partial(DetectorFinder, network), dataset, after_part)
+    return evaluate_finder(partial(DetectorFinder, network.find_people), dataset, after_part)

@@ -1,6 +1,7 @@
 """The folder in which a trained network goes to another machine.
 
 actions.onnx      the network (actions.xml and actions.bin for OpenVINO, actions.pt2 for torch)
+people.onnx       the detector of people, where there is one
 trees.npz         the trees, where they score too
 settings.json     its classes, its configuration, and where it comes from
 run.py            watches sensors with it, by requirements.txt and the modules in slowfast_thermal; torch is not needed
@@ -19,11 +20,13 @@ import yaml
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.export import check
 from slowfast_thermal.export.graph import OPSET, ActionGraph, GraphShapes, write_onnx, write_program
+from slowfast_thermal.export.people_graph import BOX_TOLERANCE, largest_people_difference, write_people_onnx
 from slowfast_thermal.export.precision import to_float16, to_int8
 from slowfast_thermal.export.runtime import copy_runtime
-from slowfast_thermal.export.session import FORMATS, SETTINGS, TREES, ExportedActions
+from slowfast_thermal.export.session import FORMATS, PEOPLE, SETTINGS, TREES, ExportedActions, open_people
 from slowfast_thermal.files import replacing
 from slowfast_thermal.models import ThermalSlowFast
+from slowfast_thermal.models.person_detector import PersonDetector
 from slowfast_thermal.preparation.folders import new_folder
 from slowfast_thermal.trees.forest import Forest
 
@@ -53,6 +56,7 @@ def export_folder(
     kind: str = "onnx",
     precision: str = "float32",
     samples: Sequence[Mapping[str, np.ndarray]] = (),
+    detector: PersonDetector | None = None,
 ) -> Exported:
     """Writes a network's folder, or nothing if what it computes differs.
 
@@ -66,6 +70,7 @@ def export_folder(
         kind: one of FORMATS.
         precision: one of PRECISIONS; other than float32 for "onnx" alone.
         samples: inputs of real clips; int8 takes its ranges from them, and all formats are checked on them too.
+        detector: of people, on the CPU; None: people are found as warm blobs.
 
     Raises:
         InputError: the folder holds something, the network cannot be exported, or its float32 scores differ.
@@ -75,6 +80,8 @@ def export_folder(
     with new_folder(folder) as root:
         if forest:
             forest.save(root / TREES)
+        if detector:
+            _write_detector(root, detector)
         if model:
             settings |= _write_network(root, cfg, model, settings, samples)
         _write_settings(settings, root)
@@ -82,6 +89,16 @@ def export_folder(
             copy_runtime(root, settings["format"])
         num_bytes = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
     return Exported(Path(folder), num_bytes, settings["largest_difference"])
+
+
+def _write_detector(root: Path, detector: PersonDetector) -> None:
+    write_people_onnx(detector, root / PEOPLE)
+    box, score = largest_people_difference(detector, open_people(root))
+    if not (box <= BOX_TOLERANCE and score <= check.TOLERANCE):
+        raise InputError(
+            f"{PEOPLE} finds people who differ from the detector's by up to {box:.2g} pixels and {score:.2g} in score: nothing was "
+            "written."
+        )
 
 
 def _write_network(

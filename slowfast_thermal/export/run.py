@@ -8,12 +8,15 @@ settings.json under EVENTS. `pip install -r requirements.txt` installs what this
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
 
 from slowfast_thermal.errors import exit_codes
+from slowfast_thermal.export.session import open_people
 from slowfast_thermal.live.command import add_arguments, watch
 from slowfast_thermal.live.exported import load_scorer
 from slowfast_thermal.people.blobs import BlobFinder
+from slowfast_thermal.people.detector import DetectorFinder
 
 
 def main() -> None:
@@ -23,8 +26,10 @@ def main() -> None:
     with exit_codes():
         args = parser.parse_args()
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-        scorer, cfg = load_scorer(Path(__file__).parent, args.threads)
-        watch(args, cfg, scorer, BlobFinder)
+        folder = Path(__file__).parent
+        scorer, cfg = load_scorer(folder, args.threads)
+        detector = open_people(folder, args.threads)
+        watch(args, cfg, scorer, partial(DetectorFinder, detector) if detector else BlobFinder)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,22 @@ from typing import NamedTuple
 import numpy as np
 
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.people.detector import FindPeople, most_likely
 from slowfast_thermal.trees.forest import load_forest
 
 SETTINGS, TREES = "settings.json", "trees.npz"
+PEOPLE = "people.onnx"
 FORMATS = {"onnx": "actions.onnx", "openvino": "actions.xml", "torch": "actions.pt2"}
+
+
+def open_people(folder: Path, num_threads: int = 0) -> FindPeople | None:
+    """The exported detector of a folder; None where there is none. Raises InputError if it cannot be run."""
+    if not (folder / PEOPLE).is_file():
+        return None
+    # OpenVINO reads ONNX too, and a folder for it need not install another.
+    opened = _open_openvino if (folder / FORMATS["openvino"]).is_file() else _open_onnx
+    run = _open(opened, folder / PEOPLE, num_threads)
+    return lambda channels: [most_likely(*found) for found in zip(*run({"frames": channels}))]
 
 
 class Settings(dict):
@@ -96,7 +108,10 @@ def read_settings(folder: Path) -> Settings:
 
 def open_graph(path: Path, num_threads: int = 0):
     """A function from inputs by name to the arrays that a graph gives. Raises InputError if it cannot be run."""
-    opened = {".onnx": _open_onnx, ".xml": _open_openvino, ".pt2": _open_torch}[path.suffix]
+    return _open({".onnx": _open_onnx, ".xml": _open_openvino, ".pt2": _open_torch}[path.suffix], path, num_threads)
+
+
+def _open(opened, path: Path, num_threads: int):
     if not path.is_file():
         raise InputError(f"{path} does not exist: copy the whole folder that was exported.")
     try:

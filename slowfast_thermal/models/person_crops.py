@@ -77,7 +77,9 @@ class PersonCrops(ThermalInput):
         u, v = ((torch.arange(n, device=boxes.device) + 0.5) / n - 0.5 for n in (width, height))
         u, v = u[None, None, :], v[None, :, None]
         view = (
-            boxes.new_tensor([0.0, 1.0, 0.0, 0.0]).expand(boxes.shape[0], 4) if views is None else views[boxes[:, 0].long()]
+            boxes.new_tensor([0.0, 1.0, 0.0, 0.0]).expand(boxes.shape[0], 4)
+            if views is None
+            else views[boxes[:, 0].long()]
         )
         angle, scale, right, down = view.float()[:, :, None, None].unbind(1)
         u = (u + right) * scale * wide[:, None, None]

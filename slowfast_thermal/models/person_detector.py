@@ -9,6 +9,7 @@ Letters: K frames, H, W pixels, R people of a frame.
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,18 +17,15 @@ from torchvision.models.detection import FCOS
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOSHead
 
+from slowfast_thermal.people.detector import LOWEST_SCORE, MAX_CANDIDATES, MAX_PEOPLE, SAME_PERSON
 from slowfast_thermal.pyslowfast import MODEL_REGISTRY
 
 # Degrees by which people typically differ in each channel that it reads (see `people.channels`).
 _SCALES = (4.0, 4.0, 2.0)
 # Pixels of the scaled frame between two places of the grid on which people are found.
-_STRIDE = 4
+STRIDE = 4
 # Convolutions of the head before each of its results.
 _HEAD_DEPTH = 2
-# People of a frame, and those that are looked at before overlapping ones are left out.
-_MAX_PEOPLE, _MAX_CANDIDATES = 20, 200
-# People who score less than this are not given; of two boxes that overlap more than this, the better one is.
-_LOWEST_SCORE, _SAME_PERSON = 0.05, 0.5
 
 
 class _Block(nn.Sequential):
@@ -82,7 +80,7 @@ class PersonDetector(FCOS):
 
     def __init__(self, height: int, widths: Sequence[int], dim: int):
         # The one anchor of a place stands for the unit in which FCOS learns the sides.
-        anchors = AnchorGenerator(sizes=((4 * _STRIDE,),), aspect_ratios=((1.0,),))
+        anchors = AnchorGenerator(sizes=((4 * STRIDE,),), aspect_ratios=((1.0,),))
         super().__init__(
             _Backbone(widths, dim),
             num_classes=1,
@@ -92,10 +90,10 @@ class PersonDetector(FCOS):
             image_std=list(_SCALES),
             anchor_generator=anchors,
             head=FCOSHead(dim, 1, 1, num_convs=_HEAD_DEPTH),
-            score_thresh=_LOWEST_SCORE,
-            nms_thresh=_SAME_PERSON,
-            detections_per_img=_MAX_PEOPLE,
-            topk_candidates=_MAX_CANDIDATES,
+            score_thresh=LOWEST_SCORE,
+            nms_thresh=SAME_PERSON,
+            detections_per_img=MAX_PEOPLE,
+            topk_candidates=MAX_CANDIDATES,
             size_divisible=16,
         )
         self.register_buffer("frame_size", torch.zeros(2, dtype=torch.int64))
@@ -115,6 +113,12 @@ class PersonDetector(FCOS):
         of_frames = [boxes[boxes[:, 0] == place, 1:] for place in range(len(frames))]
         targets = [{"boxes": of, "labels": of.new_zeros(len(of), dtype=torch.int64)} for of in of_frames]
         return sum(super().forward(list(frames), targets).values())
+
+    @torch.inference_mode()
+    def find_people(self, channels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Of (K, 3, H, W) frames each one's (R, 4) boxes and (R,) scores; in evaluation mode."""
+        found = self(torch.from_numpy(channels).to(self.frame_size.device))
+        return [(people["boxes"].cpu().numpy(), people["scores"].cpu().numpy()) for people in found]
 
 
 @MODEL_REGISTRY.register()

@@ -210,4 +210,4 @@ def box_overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     sides = np.minimum(first[:, None, 2:], second[:, 2:]) - np.maximum(first[:, None, :2], second[:, :2])
     shared = sides.clip(0).prod(axis=2)
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (first, second)]
-    return shared / (areas[0][:, None] + areas[1] - shared)
+    return shared / np.maximum(areas[0][:, None] + areas[1] - shared, 1e-9)

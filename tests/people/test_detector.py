@@ -25,8 +25,8 @@ def noise(count: int) -> np.ndarray:
 def test_frames_some_at_a_time_are_read_as_all_at_once():
     frames, times = noise(30), np.cumsum(np.random.default_rng(1).integers(40, 400, 30))
     whole, parts = Watched().eval(), Watched().eval()
-    DetectorFinder(whole).find(frames, times)
-    finder = DetectorFinder(parts)
+    DetectorFinder(whole.find_people).find(frames, times)
+    finder = DetectorFinder(parts.find_people)
     for start in range(0, 30, 7):
         finder.find(frames[start : start + 7], times[start : start + 7])
     np.testing.assert_array_equal(np.stack(whole.read), np.stack(parts.read))
@@ -35,7 +35,7 @@ def test_frames_some_at_a_time_are_read_as_all_at_once():
 def test_a_frame_is_compared_with_the_nearest_one_of_half_a_second_before():
     frames, times = noise(4), np.array([0, 380, 550, 900])
     network = Watched().eval()
-    DetectorFinder(network, np.full((20, 30), 20, np.float32)).find(frames, times)
+    DetectorFinder(network.find_people, np.full((20, 30), 20, np.float32)).find(frames, times)
     for place, earlier in ((0, 0), (1, 0), (2, 0), (3, 1)):
         expected = frame_channels(frames[place], np.zeros((20, 30)), frames[earlier])
         np.testing.assert_array_equal(network.read[place][[0, 2]], expected[[0, 2]])
@@ -44,7 +44,7 @@ def test_a_frame_is_compared_with_the_nearest_one_of_half_a_second_before():
 def test_only_frames_that_are_asked_for_reach_the_network():
     frames, times = noise(5), 100 * np.arange(5)
     all_read, some_read = Watched().eval(), Watched().eval()
-    DetectorFinder(all_read).find(frames, times)
-    found = DetectorFinder(some_read).find(frames, times, np.array([False, True, False, False, True]))
+    DetectorFinder(all_read.find_people).find(frames, times)
+    found = DetectorFinder(some_read.find_people).find(frames, times, np.array([False, True, False, False, True]))
     assert [len(people) for people in found] == [0, 1, 0, 0, 1]
     np.testing.assert_array_equal(np.stack(some_read.read), np.stack(all_read.read)[[1, 4]])
