@@ -66,7 +66,7 @@ def _costs(
     start = time.perf_counter()
     found = BlobFinder(frames[0]).find(frames, times)
     found_at = time.perf_counter()
-    DetectorFinder(network, frames[0]).find(frames[:_DETECTED], times[:_DETECTED])
+    DetectorFinder(network.find_people, frames[0]).find(frames[:_DETECTED], times[:_DETECTED])
     middle = time.perf_counter()
     track_recording(found, times)
     end = time.perf_counter()
