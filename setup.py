@@ -5,7 +5,11 @@ setup(
     version="0.1.0",
     description="Action detection in thermal recordings with PySlowFast",
     packages=find_packages(include=["slowfast_thermal", "slowfast_thermal.*"]),
-    package_data={"slowfast_thermal.evaluation": ["report.html"], "slowfast_thermal.weights": ["*.pyth", "*.json"]},
+    package_data={
+        "slowfast_thermal.evaluation": ["report.html"],
+        "slowfast_thermal.live.web": ["page.html"],
+        "slowfast_thermal.weights": ["*.pyth", "*.json"],
+    },
     python_requires=">=3.10",
     install_requires=[
         "torch>=2.4",
@@ -37,6 +41,8 @@ setup(
         "compression": ["hdf5plugin"],
         # Events to, and frames from, an MQTT broker.
         "mqtt": ["paho-mqtt>=2.0"],
+        # The page of a watch (--web).
+        "web": ["starlette", "uvicorn"],
         # tools/export.py, and what runs its folders.
         "export": ["onnx", "onnxruntime", "onnxscript"],
         "openvino": ["openvino"],
@@ -52,6 +58,8 @@ setup(
             "pytest",
             "pytest-xdist",
             "pytorchvideo==0.1.5",
+            "starlette",
+            "uvicorn",
         ],
     },
 )

@@ -1,6 +1,8 @@
 """What a command that watches does, whatever scores the people: its options, its output, its end."""
 
 import argparse
+import contextlib
+import importlib
 import json
 import logging
 import math
@@ -19,6 +21,8 @@ from slowfast_thermal.live.scoring import Scorer
 from slowfast_thermal.live.sinks import LOG_NAME, EventSinks
 from slowfast_thermal.live.sources import open_source
 from slowfast_thermal.live.watch import Watcher
+from slowfast_thermal.live.web.recent import Recent
+from slowfast_thermal.live.web.view import View
 from slowfast_thermal.live.window import ReadingSettings
 from slowfast_thermal.people.finder import PersonFinder
 from slowfast_thermal.people.predicted import PredictedPerson, record_of
@@ -46,6 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tracks", action="store_true", help="write the people of every moment to tracks.jsonl")
     parser.add_argument("--clips", action="store_true", help="keep the seconds around events as recordings")
+    parser.add_argument("--web", metavar="HOST:PORT", help="serve a page to watch on; PORT alone: to this machine")
+    parser.add_argument(
+        "--web-token", metavar="TOKEN", help="needed to see the page (default: made where other machines can reach it)"
+    )
     parser.add_argument("--webhook", metavar="URL", help="POST events there, too")
     parser.add_argument("--mqtt", metavar="URL", help="publish events there, too: mqtt://HOST:PORT/TOPIC")
 
@@ -67,7 +75,13 @@ def watch(args: argparse.Namespace, cfg, scorer: Scorer, new_finder: Callable[[]
     sources = [open_source(text, args.speed, cfg.THERMAL.UNIT) for text in args.sources]
     if not kinds:
         print("No events are raised, as EVENTS.KINDS is empty: name classes there, such as those of falls.", flush=True)
+    recent = Recent()
     with claimed(args.output), _Tracks(args.output / "tracks.jsonl" if args.tracks else None) as tracks:
+
+        def on_people(sensor: str, timestamp: int, people: list[PredictedPerson]) -> None:
+            tracks(sensor, timestamp, people)
+            recent.add_people(sensor, timestamp, people)
+
         watcher = Watcher(
             scorer,
             new_finder,
@@ -75,10 +89,11 @@ def watch(args: argparse.Namespace, cfg, scorer: Scorer, new_finder: Callable[[]
             EventTracker(kinds),
             every=args.every,
             folder=args.output,
-            on_people=tracks,
+            on_people=on_people,
         )
         clips = Clips(args.output / "clips", watcher.frames_between, kinds, scorer.classes) if args.clips else None
-        watcher.sinks = EventSinks(args.output, receivers, clips)
+        page = _page(args, watcher, recent)
+        watcher.sinks = EventSinks(args.output, receivers, clips, recent.add_change)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: watcher.stop())
         print(
@@ -87,11 +102,25 @@ def watch(args: argparse.Namespace, cfg, scorer: Scorer, new_finder: Callable[[]
         )
         console = _Console(watcher)
         try:
-            watcher.run(sources, console)
+            with page:
+                watcher.run(sources, console)
         finally:
             watcher.sinks.close()
             console.end()
     print(f"{watcher.num_events} events; wrote {args.output}")
+
+
+def _page(args: argparse.Namespace, watcher: Watcher, recent: Recent) -> contextlib.AbstractContextManager:
+    """Serves the page while entered, if there is to be one."""
+    if args.web is None:
+        return contextlib.nullcontext()
+    try:
+        server = importlib.import_module("slowfast_thermal.live.web.server")
+    except ImportError:
+        raise InputError("--web needs Starlette and uvicorn: pip install 'slowfast_thermal[web]'.") from None
+    page = server.WebPage(args.web, args.web_token, View(watcher, recent, args.output / "clips"))
+    print(f"The page is at {page.url}", flush=True)
+    return page
 
 
 class _Tracks:

@@ -61,6 +61,21 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """The last frame of a sensor and who is followed in it: one object, so that another thread reads what belongs together.
+
+    Attributes:
+        time: milliseconds.
+        temperatures: (H, W) degrees Celsius.
+        people: boxes are in its pixels.
+    """
+
+    time: int
+    temperatures: np.ndarray
+    people: list[TrackedPerson]
+
+
+@dataclass(frozen=True)
 class _Due:
     """A moment whose frames are not all there yet, or not scored."""
 
@@ -80,7 +95,7 @@ class Sensor:
 
     Attributes:
         health: see `Health`.
-        newest: (H, W) the last frame, degrees Celsius, None before it.
+        picture: the last frame, None before it.
         people: of the last moment that was scored.
         last_time: milliseconds of the last frame, None before it.
     """
@@ -114,7 +129,7 @@ class Sensor:
         self._due: deque[_Due] = deque()
         self._room: deque[np.ndarray] = deque(maxlen=_ROOM_FRAMES)
         self._room_time, self._room_added, self._room_map = -np.inf, 0, None
-        self.newest: np.ndarray | None = None
+        self.picture: Picture | None = None
         self.last_time: int | None = None
         self._last_scored: int | None = None
 
@@ -146,7 +161,7 @@ class Sensor:
             self.health.restarts += 1
             self._start_anew()
             filled = self._window.add(frame)
-        self.newest, self.last_time = filled, frame.timestamp
+        self.last_time = frame.timestamp
         self._follow(filled, frame.timestamp)
         return is_restart
 
@@ -154,6 +169,7 @@ class Sensor:
         """Finds and follows the people of a frame, and notes the moments that it completes."""
         found = self._finder.find(filled[None], np.array([now]))[0]
         people = [person for person in self._tracker.update(found, now) if self._is_person(person, now)]
+        self.picture = Picture(now, filled, people)
         if self._scorer.needs_room and now - self._room_time >= 1000 * _ROOM_STEP:
             self._room.append(filled)
             self._room_time = now
@@ -233,7 +249,7 @@ class Sensor:
 
     def _empty_room(self) -> np.ndarray:
         if not self._scorer.needs_room:
-            return np.zeros_like(self.newest)
+            return np.zeros_like(self.picture.temperatures)
         if self._room_map is None or self._room_added >= _ROOM_ANEW:
             self._room_map, self._room_added = room_of(self._room), 0
         return self._room_map

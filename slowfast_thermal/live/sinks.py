@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from slowfast_thermal.live.clips import Clips
@@ -124,15 +124,22 @@ class EventSinks:
         folder: for `events.jsonl` and what belongs to it.
         receivers: on the network; closed with the sinks.
         clips: keeps the seconds around events, or None.
+        on_change: is told of each change once it is written down; does not raise.
 
     Raises:
         InputError: the file cannot be opened.
     """
 
-    def __init__(self, folder: Path, receivers: Sequence[Receiver] = (), clips: Clips | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        receivers: Sequence[Receiver] = (),
+        clips: Clips | None = None,
+        on_change: Callable[[EventChange], None] = lambda change: None,
+    ):
         self._log = EventLog(folder / LOG_NAME)
         self._senders = [Sender(self._log, receiver) for receiver in receivers]
-        self._clips = clips
+        self._clips, self._on_change = clips, on_change
 
     @property
     def problems(self) -> list[str]:
@@ -145,6 +152,7 @@ class EventSinks:
         self._log.append(change.as_json())
         if self._clips:
             self._clips.send(change)
+        self._on_change(change)
 
     def close(self) -> None:
         """Waits a few seconds until all is sent; what is not is sent at the next start."""
