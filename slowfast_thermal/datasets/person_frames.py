@@ -24,9 +24,6 @@ PERSON = "person"
 
 # Largest standard deviation of the noise that training adds, degrees Celsius.
 _NOISE = 0.3
-# Part of the people who, in training, are shown as if they had stayed so long that they became part of the background, and the
-# pixels around their boxes that go with them.
-_STILL_SHARE, _STILL_MARGIN = 0.3, 1
 # Of a person at the edge of a changed frame this much of the box must be left.
 _MIN_VISIBLE = 0.4
 
@@ -71,8 +68,6 @@ class OfPeople:
         boxes = ori_boxes
         if self._augmentation:
             rng, _ = self._generators(place)
-            for box in boxes[rng.random(len(boxes)) < _STILL_SHARE]:
-                hide_from_background(channels, box)
             channels, boxes = change_frame(channels, boxes, self._augmentation, rng)
         height, width = channels.shape[1:]
         extra = {
@@ -96,8 +91,8 @@ def change_frame(
     Args:
         channels: (3, H, W) float32 degrees Celsius.
         boxes: (R, 4) float32 x1, y1, x2, y2 divided by the image size.
-        augmentation: of it flip, here in both directions, for a sensor that looks down; scale, by which a part of the frame is
-            enlarged at most; and temperature_gain.
+        augmentation: of it flip, here in both directions, for a sensor that looks down; scale; shift, of half the frame; and
+            temperature_gain.
         rng: makes every choice.
 
     Returns:
@@ -108,29 +103,18 @@ def change_frame(
             channels = channels.flip(2 - axis)
             boxes = boxes.copy()
             boxes[:, [axis, axis + 2]] = 1 - boxes[:, [axis + 2, axis]]
-    if augmentation.scale:
-        factor = (1 + augmentation.scale) ** rng.uniform(0, 1)
-        # The grid counts from -1 to 1, boxes from 0 to 1. The view stays inside the frame: what would lie beside a person whom
-        # its edge cuts is not known.
-        shift = rng.uniform(-1, 1, 2) * (1 - 1 / factor)
+    factor, shift = (1 + augmentation.scale) ** rng.uniform(-1, 1), augmentation.shift * rng.uniform(-1, 1, 2)
+    if factor != 1 or shift.any():
+        # The grid counts from -1 to 1, boxes from 0 to 1.
         view = torch.tensor([[1 / factor, 0, shift[0]], [0, 1 / factor, shift[1]]], dtype=torch.float32)
         grid = F.affine_grid(view[None], [1, *channels.shape], align_corners=False)
-        channels = F.grid_sample(channels[None], grid, align_corners=False)[0]
+        channels = F.grid_sample(channels[None], grid, padding_mode="border", align_corners=False)[0]
         moved = ((boxes * 2 - 1 - np.tile(shift, 2)) * factor + 1) / 2
         inside = moved.clip(0, 1)
         boxes = inside[_areas(inside) > _MIN_VISIBLE * _areas(moved)].astype(np.float32)
     gain = (1 + augmentation.temperature_gain) ** rng.uniform(-1, 1)
     noise = rng.uniform(0, _NOISE) * rng.standard_normal(channels.shape, np.float32)
     return channels * gain + torch.from_numpy(noise.astype(np.float32)), boxes
-
-
-def hide_from_background(channels: torch.Tensor, box: np.ndarray) -> None:
-    """Changes (3, H, W) channels as if the person in a box, (4,) divided by the image size, had long been there and still:
-    only the temperature tells of someone then."""
-    height, width = channels.shape[1:]
-    x1, y1, x2, y2 = box * np.array([width, height, width, height])
-    top, left = max(int(y1) - _STILL_MARGIN, 0), max(int(x1) - _STILL_MARGIN, 0)
-    channels[1:, top : int(np.ceil(y2)) + _STILL_MARGIN, left : int(np.ceil(x2)) + _STILL_MARGIN] = 0
 
 
 def _areas(boxes: np.ndarray) -> np.ndarray:

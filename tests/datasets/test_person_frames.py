@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from slowfast_thermal.datasets.augmentation import Augmentation
-from slowfast_thermal.datasets.person_frames import change_frame, hide_from_background
+from slowfast_thermal.datasets.person_frames import change_frame
 
 _NONE = {"slow_jitter": False, "temporal_shift": 0, "box_jitter": 0, "crop": 0, "temperature_offset": 0, "rotation": 0}
 
@@ -36,10 +36,3 @@ def test_someone_of_whom_little_is_left_is_left_out():
         for seed in range(20)
     ]
     assert {1, 2} <= set(counts)
-
-
-def test_someone_who_became_background_shows_in_the_temperature_alone():
-    channels = torch.ones(3, 40, 60)
-    hide_from_background(channels, np.array([0.5, 0.0, 0.75, 0.25], np.float32))
-    assert channels[0].all() and not channels[1:, :11, 29:46].any()
-    assert channels[1:].sum() == 2 * (40 * 60 - 11 * 17)
