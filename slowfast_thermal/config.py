@@ -151,10 +151,10 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     # For PERSON_CROPS: the largest angle in degrees by which the windows of a clip are turned, either way; 180 where the sensor
     # looks down and every direction is alike.
     cfg.THERMAL.AUG.ROTATION = 0.0
-    # For PERSON_CROPS: by how much the windows grow or shrink at most, as a fraction; a detector's whole frames too.
+    # For PERSON_CROPS: by how much the windows grow or shrink at most, as a fraction; for a detector, by how much a part
+    # of the frame is enlarged.
     cfg.THERMAL.AUG.SCALE = 0.0
-    # For PERSON_CROPS: by how much the windows are moved at most in each direction, as a fraction of their size; a detector's
-    # frames by that part of half their size.
+    # For PERSON_CROPS: by how much the windows are moved at most in each direction, as a fraction of their size.
     cfg.THERMAL.AUG.SHIFT = 0.0
 
     # Simulated people, for TRAIN.DATASET thermal_simulated.

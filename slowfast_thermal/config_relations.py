@@ -131,7 +131,7 @@ def _check_inputs(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None])
     )
     for key in ("ROTATION", "SCALE", "SHIFT"):
         refuse_unless(
-            crops or (detector and key != "ROTATION") or not node.AUG[key],
+            crops or (detector and key == "SCALE") or not node.AUG[key],
             f"THERMAL.AUG.{key}",
             "set THERMAL.PERSON_CROPS.ENABLE True, or give 0",
         )

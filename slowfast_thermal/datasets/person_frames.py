@@ -91,8 +91,8 @@ def change_frame(
     Args:
         channels: (3, H, W) float32 degrees Celsius.
         boxes: (R, 4) float32 x1, y1, x2, y2 divided by the image size.
-        augmentation: of it flip, here in both directions, for a sensor that looks down; scale; shift, of half the frame; and
-            temperature_gain.
+        augmentation: of it flip, here in both directions, for a sensor that looks down; scale, by which a part of the frame is
+            enlarged at most; and temperature_gain.
         rng: makes every choice.
 
     Returns:
@@ -103,12 +103,14 @@ def change_frame(
             channels = channels.flip(2 - axis)
             boxes = boxes.copy()
             boxes[:, [axis, axis + 2]] = 1 - boxes[:, [axis + 2, axis]]
-    factor, shift = (1 + augmentation.scale) ** rng.uniform(-1, 1), augmentation.shift * rng.uniform(-1, 1, 2)
-    if factor != 1 or shift.any():
-        # The grid counts from -1 to 1, boxes from 0 to 1.
+    if augmentation.scale:
+        factor = (1 + augmentation.scale) ** rng.uniform(0, 1)
+        # The grid counts from -1 to 1, boxes from 0 to 1. The view stays inside the frame: what would lie beside a person whom
+        # its edge cuts is not known.
+        shift = rng.uniform(-1, 1, 2) * (1 - 1 / factor)
         view = torch.tensor([[1 / factor, 0, shift[0]], [0, 1 / factor, shift[1]]], dtype=torch.float32)
         grid = F.affine_grid(view[None], [1, *channels.shape], align_corners=False)
-        channels = F.grid_sample(channels[None], grid, padding_mode="border", align_corners=False)[0]
+        channels = F.grid_sample(channels[None], grid, align_corners=False)[0]
         moved = ((boxes * 2 - 1 - np.tile(shift, 2)) * factor + 1) / 2
         inside = moved.clip(0, 1)
         boxes = inside[_areas(inside) > _MIN_VISIBLE * _areas(moved)].astype(np.float32)
