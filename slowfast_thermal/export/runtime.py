@@ -7,7 +7,8 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parents[1]
 _NAME = _PACKAGE.name
 # What the folder's `run.py` needs; what these import of this package goes along.
-_ROOTS = ("live.command", "live.exported", "people.blobs")
+_ROOTS = ("live.command", "live.exported", "live.web.server", "people.blobs")
+_PAGE = "live/web/page.html"
 # None of the modules that go along may need these.
 FORBIDDEN = {"torch", "torchvision", "slowfast", "fvcore", "iopath", "yacs", "detectron2", "pandas", "sklearn"}
 REQUIREMENTS = {
@@ -62,5 +63,6 @@ def copy_runtime(root: Path, kind: str) -> None:
         # The packages' own would import what is not there.
         for parent in target.relative_to(root).parents[:-1]:
             (root / parent / "__init__.py").touch()
+    shutil.copy(_PACKAGE / _PAGE, root / _NAME / _PAGE)
     shutil.copy(Path(__file__).with_name("run.py"), root / "run.py")
     (root / "requirements.txt").write_text("\n".join(REQUIREMENTS[kind]) + "\n", encoding="utf-8")

@@ -117,7 +117,7 @@ def _page(args: argparse.Namespace, watcher: Watcher, recent: Recent) -> context
     try:
         server = importlib.import_module("slowfast_thermal.live.web.server")
     except ImportError:
-        raise InputError("--web needs Starlette and uvicorn: pip install 'slowfast_thermal[web]'.") from None
+        raise InputError("--web needs Starlette and uvicorn: pip install starlette uvicorn.") from None
     page = server.WebPage(args.web, args.web_token, View(watcher, recent, args.output / "clips"))
     print(f"The page is at {page.url}", flush=True)
     return page

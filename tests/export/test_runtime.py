@@ -53,8 +53,8 @@ def folder(tmp_path_factory):
 
 def test_a_folder_raises_the_events_of_the_network_without_torch(folder, room, tmp_path):
     options = ["--source", f"replay:{room}", "--speed", 0, "--tracks", "--output"]
-    done = call("-c", BLOCKED, folder / "run.py", *options, tmp_path / "exported")
-    assert done.returncode == 0, done.stderr
+    done = call("-c", BLOCKED, folder / "run.py", *options, tmp_path / "exported", "--web", 0)
+    assert done.returncode == 0 and "The page is at http://127.0.0.1:" in done.stdout, done.stderr
     chosen = ["--cfg", CONFIGURATION, "--checkpoint"]
     assert (
         call("tools/watch.py", *chosen, "SIMULATED", *options, tmp_path / "own", "EVENTS.THRESHOLD", 0.05).returncode
