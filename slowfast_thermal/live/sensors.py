@@ -25,6 +25,8 @@ _KEPT, _REMEMBERED = 30.0, 1.0
 _JUDGED, _EVEN_SCORE = 64, 0.5
 # What tells the room: so many frames, so many seconds apart, looked at anew after so many.
 _ROOM_FRAMES, _ROOM_STEP, _ROOM_ANEW = 120, 2.0, 10
+# Seconds for which is told what was wrong.
+_TOLD = 60.0
 # Arrivals of which the rate is told.
 _ARRIVALS = 50
 
@@ -39,7 +41,7 @@ class Health:
         skipped: frames that were passed over because newer ones waited.
         skipped_moments: at which nobody was scored because newer moments waited.
         restarts: times at which nothing went on: another resolution, or a clock that was set back.
-        status: what is wrong, in a few words, or empty.
+        status: what was wrong within the last minute, in a few words, or empty; told when.
         delay: seconds from the arrival of the last frame that a decision needed to the decision.
     """
 
@@ -49,8 +51,18 @@ class Health:
     skipped_moments: int = 0
     restarts: int = 0
     status: str = ""
+    told: float = 0.0
     delay: float = 0.0
     arrivals: deque[float] = field(default_factory=lambda: deque(maxlen=_ARRIVALS))
+
+    def tell(self, status: str) -> None:
+        """Says what is wrong now."""
+        self.status, self.told = status, time.monotonic()
+
+    def forget(self) -> None:
+        """Says no more of what was wrong a while ago."""
+        if self.status and time.monotonic() - self.told > _TOLD:
+            self.status = ""
 
     @property
     def rate(self) -> float:
@@ -140,27 +152,27 @@ class Sensor:
         low, high = self._settings.valid_range
         if not ((frame.temperatures >= low) & (frame.temperatures <= high)).any():
             self.health.dropped += 1
-            self.health.status = "frames without any reading"
+            self.health.tell("frames without any reading")
             return False
         is_restart = False
         if self._window.size not in (None, frame.temperatures.shape):
             was, now = ("x".join(map(str, size)) for size in (self._window.size, frame.temperatures.shape))
-            is_restart, self.health.status = True, f"the resolution changed from {was} to {now}"
+            is_restart = True
+            self.health.tell(f"the resolution changed from {was} to {now}")
         try:
             filled = None if is_restart else self._window.add(frame)
         except InputError as error:
             self.health.dropped += 1
-            self.health.status = str(error)
+            self.health.tell(str(error))
             return False
         except ClockSetBack:
-            is_restart, self.health.status = (
-                True,
-                f"the clock was set back by {(self.last_time - frame.timestamp) / 1000:.0f} s",
-            )
+            is_restart = True
+            self.health.tell(f"the clock was set back by {(self.last_time - frame.timestamp) / 1000:.0f} s")
         if is_restart:
             self.health.restarts += 1
             self._start_anew()
             filled = self._window.add(frame)
+        self.health.forget()
         self.last_time = frame.timestamp
         self._follow(filled, frame.timestamp)
         return is_restart

@@ -290,3 +290,13 @@ def wait_until(is_true, seconds=20.0):
     while not is_true():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+def test_what_was_wrong_is_told_for_a_while(predictor, frames, monkeypatch):
+    watch = Watch(predictor)
+    watch.run(given([*frames[:5], frames[4]]))
+    assert watch.health()["status"] == "frames come late or twice"
+    now = time.monotonic()
+    monkeypatch.setattr("slowfast_thermal.live.sensors.time.monotonic", lambda: now + 61)
+    watch.watcher.sensors["SIM001_R1"].add(frames[5])
+    assert watch.watcher.sensors["SIM001_R1"].health.status == ""
