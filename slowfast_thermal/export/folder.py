@@ -76,7 +76,11 @@ def export_folder(
         InputError: the folder holds something, the network cannot be exported, or its float32 scores differ.
     """
     settings = {**_origin(checkpoint, classes, precision), "inputs": [], "memory": None, "largest_difference": 0.0}
-    settings |= {"format": kind if model else "trees", "configuration": yaml.safe_load(cfg.dump())}
+    settings |= {
+        "has_detector": detector is not None,
+        "format": kind if model else "trees",
+        "configuration": yaml.safe_load(cfg.dump()),
+    }
     with new_folder(folder) as root:
         if forest:
             forest.save(root / TREES)

@@ -23,6 +23,8 @@ FORMATS = {"onnx": "actions.onnx", "openvino": "actions.xml", "torch": "actions.
 def open_people(folder: Path, num_threads: int = 0) -> FindPeople | None:
     """The exported detector of a folder; None where there is none. Raises InputError if it cannot be run."""
     if not (folder / PEOPLE).is_file():
+        if is_exported(folder) and read_settings(folder).get("has_detector"):
+            raise InputError(f"{folder / PEOPLE} is missing: copy the whole folder that was exported.")
         return None
     # OpenVINO reads ONNX too, and a folder for it need not install another.
     opened = _open_openvino if (folder / FORMATS["openvino"]).is_file() else _open_onnx
@@ -101,6 +103,8 @@ def read_settings(folder: Path) -> Settings:
         document = json.loads(path.read_text(encoding="utf-8"), object_hook=Settings)
         if not {"classes", "configuration", "format", "inputs", "memory"} <= document.keys():
             raise ValueError("keys are missing")
+        if document["format"] not in (*FORMATS, "trees"):
+            raise ValueError(f"there is no format {document['format']!r}")
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{path} is no settings file of an exported network ({error}): export it again.") from None
     return document

@@ -24,6 +24,9 @@ from slowfast_thermal.people.predicted import PredictedPerson
 _FORGOTTEN = 60.0
 
 
+_NUMBERS = ("THRESHOLD", "DURATION", "HOLD", "COOL_DOWN", "SMOOTHING")
+
+
 @dataclass(frozen=True)
 class EventSettings:
     """A kind of event.
@@ -55,12 +58,24 @@ class EventSettings:
             classes: names of the network's classes.
 
         Raises:
-            InputError: a kind names a class that the network does not have, or two have the same name.
+            InputError: a key or a value is none, a kind names a class that the network does not have, or two have the same name.
         """
-        node = cfg.EVENTS
-        shared = {key: node[key] for key in ("THRESHOLD", "DURATION", "HOLD", "COOL_DOWN", "SMOOTHING")}
+        node = cfg.get("EVENTS")
+        if not isinstance(node, dict) or not isinstance(node.get("KINDS"), (list, tuple)):
+            raise InputError(
+                "EVENTS must have a list KINDS and the keys " + ", ".join(_NUMBERS) + ": write them again."
+            )
+        _check_keys(node, {"KINDS", *_NUMBERS}, "EVENTS")
         kinds = []
-        for kind in node.KINDS:
+        for place, kind in enumerate(node["KINDS"], start=1):
+            where = f"EVENTS.KINDS, kind {place}"
+            if (
+                not isinstance(kind, dict)
+                or not isinstance(kind.get("NAME"), str)
+                or not _are_names(kind.get("CLASSES"))
+            ):
+                raise InputError(f"{where}: give it a NAME and a list of CLASSES.")
+            _check_keys(kind, {"NAME", "CLASSES", *_NUMBERS}, where)
             unknown = sorted(set(kind["CLASSES"]) - set(classes))
             if unknown:
                 raise InputError(
@@ -68,7 +83,7 @@ class EventSettings:
                 )
             if kind["NAME"] in [other.name for other in kinds]:
                 raise InputError(f"EVENTS.KINDS names '{kind['NAME']}' twice: give each kind a name of its own.")
-            numbers = {key.lower(): float(kind.get(key, value)) for key, value in shared.items()}
+            numbers = {key.lower(): _number(kind.get(key, node.get(key)), key) for key in _NUMBERS}
             kinds.append(cls(kind["NAME"], tuple(kind["CLASSES"]), **numbers))
         return kinds
 
@@ -308,3 +323,24 @@ def _are_near(first: Sequence[float], second: Sequence[float]) -> bool:
         <= max(first[low + 2] - first[low], second[low + 2] - second[low])
         for low in (0, 1)
     )
+
+
+def _check_keys(node: dict, known: set[str], where: str) -> None:
+    unknown = sorted(map(str, node.keys() - known))
+    if unknown:
+        raise InputError(f"{where} has the key {unknown[0]}, but its keys are {', '.join(sorted(known))}: correct it.")
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) > 0 and all(isinstance(name, str) for name in value)
+
+
+def _number(value: object, key: str) -> float:
+    """A number of EVENTS: a threshold is above 0 and at most 1, seconds are not negative."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    low, high, meant = (
+        (1e-9, 1.0, "above 0 and at most 1") if key == "THRESHOLD" else (0.0, 1e9, "of seconds from 0 on")
+    )
+    if not is_number or not low <= value <= high:
+        raise InputError(f"EVENTS: {key} is {value!r}: give a number {meant}.")
+    return float(value)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from slowfast_thermal.export.session import ExportedActions, Settings
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.export.session import SETTINGS, ExportedActions, Settings
 from slowfast_thermal.live.scoring import ClipSettings, Scorer
 
 
@@ -16,6 +17,15 @@ def load_scorer(folder: Path, num_threads: int = 0) -> tuple[Scorer, Settings]:
         InputError: see `ExportedActions`.
     """
     actions = ExportedActions(folder, num_threads)
+    try:
+        return _scorer_of(actions), actions.cfg
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder / SETTINGS} does not hold the configuration that was exported ({error!r}): export it again."
+        ) from None
+
+
+def _scorer_of(actions: ExportedActions) -> Scorer:
     memory = (actions.memory.memory_shape, actions.memory.window[0]) if actions.memory else None
     scorer = Scorer(
         actions.classes,
@@ -26,4 +36,5 @@ def load_scorer(folder: Path, num_threads: int = 0) -> tuple[Scorer, Settings]:
         actions.forest,
         actions.cfg.MODEL.TREES_WEIGHT,
     )
-    return scorer, actions.cfg
+    float(scorer.before + scorer.after)  # needs its configuration
+    return scorer

@@ -241,3 +241,29 @@ def test_what_is_no_kind_is_refused(kinds):
 def test_kinds_that_do_not_fit_the_network_are_refused(kinds, message):
     with pytest.raises(InputError, match=message):
         EventSettings.from_config(load(kinds), ["a", "b"])
+
+
+def settings_of(**changed):
+    node = {"THRESHOLD": 0.5, "DURATION": 3, "HOLD": 10, "COOL_DOWN": 30, "SMOOTHING": 2}
+    node["KINDS"] = [{"NAME": "fall", "CLASSES": ["falling"]}]
+    return EventSettings.from_config({"EVENTS": {**node, **changed}}, ["falling", "standing"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"THRESHOLD": 7}, "THRESHOLD is 7"),
+        ({"THRESHOLD": "high"}, "THRESHOLD is 'high'"),
+        ({"DURATION": -3}, "DURATION is -3"),
+        ({"HOLD": None}, "HOLD is None"),
+        ({"HOLDD": 3}, "has the key HOLDD"),
+        ({"KINDS": "walking"}, "must have a list KINDS"),
+        ({"KINDS": [{"CLASSES": ["falling"]}]}, "kind 1: give it a NAME"),
+        ({"KINDS": [{"NAME": "fall", "CLASSES": []}]}, "kind 1: give it a NAME and a list of CLASSES"),
+        ({"KINDS": [{"NAME": "fall", "CLASSES": ["falling"], "TRESHOLD": 0.3}]}, "kind 1 has the key TRESHOLD"),
+    ],
+)
+def test_settings_that_are_none_are_refused(changed, message):
+    assert settings_of()[0].threshold == 0.5
+    with pytest.raises(InputError, match=message):
+        settings_of(**changed)
