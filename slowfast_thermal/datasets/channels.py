@@ -11,12 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-_NEEDS = {"difference": "earlier", "less_background": "background"}
-
-
-def planes(channels: Sequence[str]) -> list[str]:
-    """The names of the S planes that a network with these channels reads, in their order."""
-    return ["temperature", *(plane for channel, plane in _NEEDS.items() if channel in channels)]
+from slowfast_thermal.datasets.planes import NEEDS, planes
 
 
 def make_channels(clip: torch.Tensor, channels: Sequence[str]) -> torch.Tensor:
@@ -40,7 +35,7 @@ def make_channels(clip: torch.Tensor, channels: Sequence[str]) -> torch.Tensor:
         elif name == "less_median":
             made.append(temperature - _frame_median(temperature))
         else:
-            made.append(temperature - given[_NEEDS[name]])
+            made.append(temperature - given[NEEDS[name]])
     return torch.stack(made, 1)
 
 

@@ -14,7 +14,7 @@ from slowfast_thermal.datasets.recording_cache import RecordingCache
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.people.blobs import BlobFinder
 from slowfast_thermal.people.finder import PersonFinder
-from slowfast_thermal.people.tracks import TrackedPerson, track_recording
+from slowfast_thermal.people.tracks import TrackedPerson, relative_boxes, track_recording
 
 # Frames read at a time.
 _PART = 64
@@ -38,10 +38,11 @@ def people_at(keyframes: list[Keyframe], recordings: RecordingCache, follow: Fol
     for name in sorted({keyframe.recording for keyframe in keyframes}):
         followed[name] = follow(recordings[name])
         recordings[name].close()  # open HDF5 files do not survive the start of a loader's workers
-    boxes = [
-        relative_boxes(followed[keyframe.recording][keyframe.frame_index], recordings[keyframe.recording])
-        for keyframe in keyframes
-    ]
+    boxes = []
+    for keyframe in keyframes:
+        recording = recordings[keyframe.recording]
+        people = followed[keyframe.recording][keyframe.frame_index]
+        boxes.append(relative_boxes(people, recording.height, recording.width))
     return Detections(boxes, f"Found {sum(map(len, boxes))} people in {len(keyframes)} keyframes")
 
 
@@ -68,10 +69,3 @@ def read_parts(recording: Recording) -> Iterator[tuple[np.ndarray, np.ndarray, n
     for start in range(0, recording.num_frames, _PART):
         places = np.arange(start, min(start + _PART, recording.num_frames))
         yield places, recording.read(places).cpu().numpy(), recording.timestamps[places]
-
-
-def relative_boxes(people: list[TrackedPerson], recording: Recording) -> np.ndarray:
-    """(R, 4) float32 x1, y1, x2, y2 divided by the image size, inside the image, of people with boxes in pixels."""
-    boxes = np.array([person.box for person in people], np.float32).reshape(-1, 4)
-    size = np.array([recording.width, recording.height] * 2, np.float32)
-    return np.clip(boxes / size, 0, 1)

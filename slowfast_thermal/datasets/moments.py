@@ -6,11 +6,10 @@ import numpy as np
 
 from slowfast_thermal.datasets.annotations import Keyframe
 from slowfast_thermal.datasets.clip_frames import nearest_frames
-from slowfast_thermal.datasets.found_people import relative_boxes
 from slowfast_thermal.datasets.recording_cache import RecordingCache
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.datasets.thermal import Thermal
-from slowfast_thermal.people.tracks import TrackedPerson
+from slowfast_thermal.people.tracks import TrackedPerson, relative_boxes
 
 
 class Moments(Thermal):
@@ -73,7 +72,7 @@ def _keyframe(recording: Recording, frame: int, people: list[TrackedPerson], num
         recording=recording.name,
         timestamp=time,
         frame_index=frame,
-        boxes=relative_boxes(people, recording),
+        boxes=relative_boxes(people, recording.height, recording.width),
         labels=np.zeros((len(people), num_classes), np.float32),
         objects=np.zeros((0, 4), np.float32),
         size=(recording.width, recording.height),

@@ -12,11 +12,11 @@ import torch
 
 from slowfast_thermal.datasets.annotations import Annotations, Keyframe, count_boxes, load_annotations, of_recordings
 from slowfast_thermal.datasets.augmentation import Augmentation
-from slowfast_thermal.datasets.channels import planes
 from slowfast_thermal.datasets.clip_frames import ClipFrames, nearest_frames
 from slowfast_thermal.datasets.clips import background, check_order
 from slowfast_thermal.datasets.detections import Detections, load_detections
 from slowfast_thermal.datasets.found_people import Follow, follow_people, people_at, people_source
+from slowfast_thermal.datasets.planes import planes
 from slowfast_thermal.datasets.recording_cache import RecordingCache
 from slowfast_thermal.datasets.recordings import Recording, check_folder, frame_faults, size_faults
 from slowfast_thermal.errors import InputError

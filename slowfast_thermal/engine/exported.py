@@ -40,9 +40,12 @@ class ExportedNetwork(nn.Module):
     """The network of a folder that `tools/export.py` wrote, for evaluation on the CPU.
 
     Args:
-        folder: the folder, kept as an attribute.
+        folder: the folder.
         cfg: the run's configuration.
         classes: names of the data set's classes.
+
+    Attributes:
+        actions: what runs the folder.
 
     Raises:
         InputError: the folder cannot be run, or its classes or its clips are others.
@@ -50,18 +53,17 @@ class ExportedNetwork(nn.Module):
 
     def __init__(self, folder: Path, cfg, classes: Sequence[str]):
         super().__init__()
-        self.folder = folder
-        self._actions = ExportedActions(folder, torch.get_num_threads())
-        if not self._actions.has_network:
+        self.actions = ExportedActions(folder, torch.get_num_threads())
+        if not self.actions.has_network:
             raise InputError(
                 f"{folder} holds trees alone: give the trees.npz in it, with TREES.yaml, or watch with its run.py."
             )
-        if self._actions.classes != list(classes):
+        if self.actions.classes != list(classes):
             raise InputError(
-                f"{folder} has the classes {', '.join(self._actions.classes)}, the data {', '.join(classes)}: export a network "
+                f"{folder} has the classes {', '.join(self.actions.classes)}, the data {', '.join(classes)}: export a network "
                 "of this data set."
             )
-        differing = [f"{node}.{key}" for node, key in _SAME if self._actions.cfg[node][key] != cfg[node][key]]
+        differing = [f"{node}.{key}" for node, key in _SAME if self.actions.cfg[node][key] != cfg[node][key]]
         if differing:
             raise InputError(
                 f"{folder} was exported with another {differing[0]} than this configuration has: give the configuration of its "
@@ -69,13 +71,11 @@ class ExportedNetwork(nn.Module):
             )
         if cfg.NUM_GPUS:
             raise InputError(f"{folder} runs on the CPU: set NUM_GPUS 0.")
-        node = cfg.THERMAL
-        self._low, self._high = node.TEMPERATURE_RANGE
-        self._size = None if node.PERSON_CROPS.ENABLE else tuple(node.INPUT_SIZE)
+        self._cfg = cfg
 
     def forward(self, inputs: list[Tensor], bboxes: Tensor) -> Tensor:
         """(R, C) scores of what `ThermalSlowFast.forward` takes."""
-        return torch.from_numpy(self._actions(self._named(inputs, bboxes))[0])
+        return torch.from_numpy(self.actions(self._named(inputs, bboxes))[0])
 
     @property
     def head(self) -> "ExportedNetwork":
@@ -85,7 +85,7 @@ class ExportedNetwork(nn.Module):
     @property
     def structure(self) -> Memory:
         """What is remembered, of a network that remembers."""
-        return self._actions.memory
+        return self.actions.memory
 
     def pool(self, inputs: list[Tensor], bboxes: Tensor, objects: Tensor) -> Unscored:
         """The people of clips for `classify`."""
@@ -93,7 +93,7 @@ class ExportedNetwork(nn.Module):
         features = torch.zeros(len(bboxes), 0)
         if self.structure:
             empty = np.zeros((len(inputs[0]), *self.structure.memory_shape), np.float32)
-            features = torch.from_numpy(self._actions({**named, "memory": empty})[1])
+            features = torch.from_numpy(self.actions({**named, "memory": empty})[1])
         return Unscored(features, len(inputs[0]), named)
 
     def new_memory(self, recordings: list[str]) -> FeatureBank | None:
@@ -106,15 +106,17 @@ class ExportedNetwork(nn.Module):
     def classify(self, pooled: Unscored, memory: Tensor | None = None) -> Tensor:
         """(R, C) scores of pooled people and what is remembered around their clips."""
         named = pooled.inputs if memory is None else {**pooled.inputs, "memory": memory.numpy()}
-        return torch.from_numpy(self._actions(named)[0])
+        return torch.from_numpy(self.actions(named)[0])
 
     def _named(self, inputs: list[Tensor], bboxes: Tensor, objects: Tensor | None = None) -> dict[str, np.ndarray]:
-        height, width = self._size or inputs[0].shape[3:]
-        scale = torch.tensor([1, width, height, width, height], dtype=torch.float32)
-        named = {
-            name: (clip * (self._high - self._low) + self._low).numpy() for name, clip in zip(("slow", "fast"), inputs)
-        }
-        named["boxes"] = (bboxes.float() / scale).numpy()
-        if "objects" in self._actions.inputs:
-            named["objects"] = (objects.float() / scale).numpy()
-        return named
+        return graph_inputs(self._cfg, inputs, bboxes, bboxes[:0] if objects is None else objects)
+
+
+def graph_inputs(cfg, inputs: list[Tensor], bboxes: Tensor, objects: Tensor) -> dict[str, np.ndarray]:
+    """What `ActionGraph` takes, by name and without a memory, of what `ThermalSlowFast` takes."""
+    node = cfg.THERMAL
+    low, high = node.TEMPERATURE_RANGE
+    height, width = inputs[0].shape[3:] if node.PERSON_CROPS.ENABLE else node.INPUT_SIZE
+    scale = torch.tensor([1, width, height, width, height], dtype=torch.float32)
+    named = {name: (clip * (high - low) + low).numpy() for name, clip in zip(("slow", "fast"), inputs)}
+    return named | {name: (of.float() / scale).numpy() for name, of in (("boxes", bboxes), ("objects", objects))}

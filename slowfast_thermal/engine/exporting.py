@@ -5,15 +5,12 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from slowfast_thermal.datasets.loader import as_tensors, construct_test_loader
 from slowfast_thermal.datasets.moments import Moments
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.datasets.thermal import object_boxes
-from slowfast_thermal.engine.exported import ExportedNetwork
-from slowfast_thermal.engine.finding import detector_of
+from slowfast_thermal.engine.exported import ExportedNetwork, graph_inputs
 from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.export.folder import Exported, export_folder
@@ -46,8 +43,7 @@ def export_predictor(
     cfg = predictor.cfg
     path = Path(cfg.TEST.CHECKPOINT_FILE_PATH)
     network = predictor.model, predictor.forest
-    detector = detector_of(cfg)
-    return export_folder(folder, cfg, predictor.classes, path, *network, kind, precision, samples, detector)
+    return export_folder(folder, cfg, predictor.classes, path, *network, kind, precision, samples, predictor.detector)
 
 
 def real_clips(
@@ -60,25 +56,9 @@ def real_clips(
     cfg, followed = predictor.cfg, [predictor.follow(recording) for recording in recordings]
     dataset = Moments(cfg, predictor.classes, recordings, followed, every)
     shapes = GraphShapes.of(cfg, ActionGraph(predictor.model, cfg.THERMAL.TEMPERATURE_RANGE))
-    low, high = cfg.THERMAL.TEMPERATURE_RANGE
     for batch in construct_test_loader(cfg, dataset, 0, 1):
-        (slow, fast), _, _, extra = as_tensors(batch)
-        found = {
-            "slow": slow * (high - low) + low,
-            "fast": fast * (high - low) + low,
-            "boxes": relative(extra["boxes"], cfg, slow.shape[3:]),
-            "objects": relative(object_boxes(extra["objects"]), cfg, slow.shape[3:]),
-        }
+        inputs, _, _, extra = as_tensors(batch)
+        found = graph_inputs(cfg, inputs, extra["boxes"], object_boxes(extra["objects"]))
         if shapes.memory:
-            found["memory"] = torch.zeros(len(slow), *shapes.memory)
-        yield {name: found[name].float().numpy() for name in shapes.inputs}
-
-
-def relative(boxes: Tensor, cfg, size: Sequence[int]) -> Tensor:
-    """(R, 5) boxes of a batch divided by the height and width of the image in whose pixels the data set gives them.
-
-    Args:
-        size: of the frames, height and width.
-    """
-    height, width = size if cfg.THERMAL.PERSON_CROPS.ENABLE else cfg.THERMAL.INPUT_SIZE
-    return boxes / boxes.new_tensor([1, width, height, width, height])
+            found["memory"] = np.zeros((len(inputs[0]), *shapes.memory), np.float32)
+        yield {name: found[name] for name in shapes.inputs}

@@ -28,23 +28,17 @@ _followed: dict[tuple, list[list[TrackedPerson]]] = {}
 _warned: set[tuple[int, int]] = set()
 
 
-def finder(cfg) -> Callable[[np.ndarray | None], PersonFinder]:
-    """Starts a finder as THERMAL.PEOPLE says, with the background of a sensor.
-
-    Raises:
-        InputError: THERMAL.PEOPLE_CHECKPOINT is no detector.
-    """
-    network = detector_of(cfg)
+def finder(network: PersonDetector | None) -> Callable[[np.ndarray | None], PersonFinder]:
+    """Starts a finder, of a detector or of warm blobs, with the background of a sensor."""
     return partial(DetectorFinder, network.find_people) if network else BlobFinder
 
 
-def follower(cfg) -> Follow:
-    """Finds and follows the people of a recording as THERMAL.PEOPLE says, once in a process.
+def follower(cfg, network: PersonDetector | None) -> Follow:
+    """Finds and follows the people of a recording, once in a process.
 
-    Raises:
-        InputError: THERMAL.PEOPLE_CHECKPOINT is no detector.
+    Args:
+        network: `detector_of` the configuration.
     """
-    network = detector_of(cfg)
     return partial(_follow, network, Path(cfg.THERMAL.PEOPLE_CHECKPOINT).resolve() if network else None)
 
 

@@ -20,7 +20,7 @@ from slowfast_thermal.datasets.person_frames import finds_people
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.engine.device import current_device
 from slowfast_thermal.engine.exported import ExportedNetwork
-from slowfast_thermal.engine.finding import finder, follower
+from slowfast_thermal.engine.finding import detector_of, finder, follower
 from slowfast_thermal.engine.test import score_people
 from slowfast_thermal.engine.trees import beside, load_trees
 from slowfast_thermal.errors import InputError
@@ -42,6 +42,7 @@ class Predictor:
         classes: names of the C classes.
         model: the network; None where trees alone predict.
         forest: the trees; None where the network alone predicts.
+        detector: of people; None where they are found as warm blobs.
         follow: gives the people of each frame of a recording.
         finder: starts a PersonFinder with the background of a sensor, None where it is not known.
     """
@@ -71,7 +72,8 @@ class Predictor:
             if weight:
                 self.forest = load_trees(beside(checkpoint), self.classes)
         self._settings = DataSettings.from_config(cfg)
-        self.follow, self.finder = follower(cfg), finder(cfg)
+        self.detector = detector_of(cfg)
+        self.follow, self.finder = follower(cfg, self.detector), finder(self.detector)
 
     @classmethod
     def from_checkpoint(

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from slowfast_thermal import pyslowfast
+from slowfast_thermal.checkpoint.detector import load_detector
 from slowfast_thermal.checkpoint.pretrained import load_trained
 from slowfast_thermal.checkpoint.training_state import unwrap
 from slowfast_thermal.datasets import Thermal
@@ -21,7 +22,7 @@ from slowfast_thermal.datasets.person_frames import PersonFrames, finds_people
 from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.engine.device import autocast, current_device, to_device
 from slowfast_thermal.engine.exported import ExportedNetwork
-from slowfast_thermal.engine.finding import evaluate_network, follower, load_detector
+from slowfast_thermal.engine.finding import detector_of, evaluate_network, follower
 from slowfast_thermal.engine.processes import gather_rows, remember
 from slowfast_thermal.engine.trees import average_with_trees, beside, run_trees
 from slowfast_thermal.errors import InputError
@@ -52,7 +53,7 @@ def ava_folder(cfg) -> Path:
 
 def test_set(cfg, split: str) -> Thermal:
     """The keyframes of "val" or "test", with the boxes that THERMAL.PEOPLE asks for."""
-    return PersonFrames(cfg, split) if finds_people(cfg) else Thermal(cfg, split, follower(cfg))
+    return PersonFrames(cfg, split) if finds_people(cfg) else Thermal(cfg, split, follower(cfg, detector_of(cfg)))
 
 
 def prepare_evaluation(cfg, split: str) -> DataLoader:

@@ -9,7 +9,7 @@ from slowfast_thermal.engine.device import autocast, current_device
 from slowfast_thermal.engine.exported import ExportedNetwork
 from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.export.graph import ActionGraph, GraphShapes
-from slowfast_thermal.live.exported import load_scorer
+from slowfast_thermal.live.exported import scorer_of_folder
 from slowfast_thermal.live.scoring import ClipSettings, Scorer
 
 
@@ -18,7 +18,7 @@ def scorer_of(predictor: Predictor) -> Scorer:
     cfg, clips = predictor.cfg, ClipSettings.from_config(predictor.cfg)
     weight = cfg.MODEL.TREES_WEIGHT
     if isinstance(predictor.model, ExportedNetwork):
-        return load_scorer(predictor.model.folder, torch.get_num_threads())[0]
+        return scorer_of_folder(predictor.model.actions)
     if predictor.model is None:
         return Scorer(predictor.classes, clips, forest=predictor.forest, trees_weight=weight)
     device = current_device(cfg)

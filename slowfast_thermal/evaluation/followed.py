@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from slowfast_thermal.datasets.found_people import relative_boxes
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.datasets.records import are_four_numbers, field
 from slowfast_thermal.errors import InputError
@@ -23,7 +22,7 @@ from slowfast_thermal.evaluation.scores import to_ava_boxes
 from slowfast_thermal.evaluation.video import frame_durations, write_pictures
 from slowfast_thermal.files import replacing
 from slowfast_thermal.people.predicted import PredictedPerson, record_of
-from slowfast_thermal.people.tracks import TrackedPerson
+from slowfast_thermal.people.tracks import TrackedPerson, relative_boxes
 
 # Frames read at a time, and frames of which the colours are chosen.
 _PART = 64
@@ -103,7 +102,7 @@ def _pictures(
         for place, temperatures in zip(places, recording.read(places).numpy()):
             time = int(recording.timestamps[place])
             last |= {p.track: np.array(list(p.scores.values())) for p in moments.get(time, [])}
-            boxes = relative_boxes(followed[place], recording)
+            boxes = relative_boxes(followed[place], recording.height, recording.width)
             people = [Person([], None, box, last.get(p.track), p.track) for p, box in zip(followed[place], boxes)]
             title = f"{recording.name}, {(time - recording.timestamps[0]) / 1000:.1f} s"
             yield draw_frame(temperatures, limits, people, classes, title, height)

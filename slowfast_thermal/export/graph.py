@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from slowfast_thermal.datasets.channels import planes
+from slowfast_thermal.datasets.planes import planes
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.files import replacing
 from slowfast_thermal.models import ThermalSlowFast

@@ -17,11 +17,16 @@ def load_scorer(folder: Path, num_threads: int = 0) -> tuple[Scorer, Settings]:
         InputError: see `ExportedActions`.
     """
     actions = ExportedActions(folder, num_threads)
+    return scorer_of_folder(actions), actions.cfg
+
+
+def scorer_of_folder(actions: ExportedActions) -> Scorer:
+    """The scorer of a folder that is open. Raises InputError if its configuration is not whole."""
     try:
-        return _scorer_of(actions), actions.cfg
+        return _scorer_of(actions)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{folder / SETTINGS} does not hold the configuration that was exported ({error!r}): export it again."
+            f"{actions.folder / SETTINGS} does not hold the configuration that was exported ({error!r}): export it again."
         ) from None
 
 

@@ -1,11 +1,11 @@
 """Receivers of events on the network."""
 
-import importlib
 import urllib.parse
 import urllib.request
 from typing import Protocol
 
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.live.mqtt import open_broker
 
 # Seconds for which a receiver may keep silent.
 _TIMEOUT = 10.0
@@ -73,28 +73,10 @@ class Mqtt:
     name = "mqtt"
 
     def __init__(self, url: str, timeout: float = _TIMEOUT):
-        try:
-            parts = urllib.parse.urlsplit(url, allow_fragments=False)
-            port = parts.port or 1883
-            topic = parts.path.strip("/")
-            is_url = parts.scheme == "mqtt" and bool(parts.hostname and topic) and not {"+", "#"} & set(topic)
-        except ValueError:
-            is_url = False
-        if not is_url:
-            raise InputError(f"'{url}' is no topic of an MQTT broker: give mqtt://HOST:PORT/TOPIC.")
-        try:
-            client = importlib.import_module("paho.mqtt.client")
-            versions = importlib.import_module("paho.mqtt.enums").CallbackAPIVersion
-        except ImportError:
-            raise InputError("Events by MQTT need paho-mqtt: pip install 'slowfast_thermal[mqtt]'.") from None
-        self._topic, self._timeout = topic, timeout
-        self.where = f"mqtt://{parts.hostname}:{port}/{topic}"
-        self._client = client.Client(versions.VERSION2)
-        if parts.username:
-            unquote = urllib.parse.unquote
-            self._client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
-        self._client.reconnect_delay_set(1, 60)
-        self._client.connect_async(parts.hostname, port)
+        broker = open_broker(url, "Events", longest_pause=60, wildcards=False)
+        self._client, self._topic, self._timeout = broker.client, broker.topic, timeout
+        self.where = broker.where
+        self._client.connect_async(broker.host, broker.port)
         self._client.loop_start()
 
     def take(self, line: bytes, sensor: str) -> None:

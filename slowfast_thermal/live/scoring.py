@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from slowfast_thermal.datasets.clip_frames import ClipFrames, nearest_frames
-from slowfast_thermal.trees.features import empty_room, known_frames, person_features, sampled_frames
+from slowfast_thermal.datasets.planes import planes
+from slowfast_thermal.trees.features import known_frames, person_features, sampled_frames
 from slowfast_thermal.trees.forest import Forest
 
 Run = Callable[[Mapping[str, np.ndarray]], Sequence[np.ndarray]]
@@ -67,10 +68,8 @@ class ClipSettings:
     @classmethod
     def from_config(cls, cfg) -> "ClipSettings":
         node = cfg.THERMAL
-        needs = {"difference": "earlier", "less_background": "background"}
-        planes = ["temperature", *(plane for channel, plane in needs.items() if channel in node.CHANNELS)]
         frames = ClipFrames.from_config(cfg)
-        return cls(frames, tuple(planes), 1000 * node.DIFFERENCE_SECONDS, tuple(node.TEST_BOX_ENLARGE))
+        return cls(frames, tuple(planes(node.CHANNELS)), 1000 * node.DIFFERENCE_SECONDS, tuple(node.TEST_BOX_ENLARGE))
 
     def clip(self, moment: Moment) -> list[np.ndarray]:
         """The slow and the fast pathway of a moment, (S, T, h, w) float32 degrees Celsius each."""
@@ -192,8 +191,3 @@ class Scorer:
         times = moment.times[: known_frames(moment.times, moment.time, self._clips.frames.position)]
         places = sampled_frames(times, moment.time)
         return person_features(moment.frames[places], times[places], moment.time, moment.boxes, moment.room)
-
-
-def room_of(frames: Sequence[np.ndarray]) -> np.ndarray:
-    """(h, w) of `empty_room` from frames that are spread over the past."""
-    return empty_room(np.stack(frames))

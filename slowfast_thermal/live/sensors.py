@@ -13,16 +13,17 @@ import numpy as np
 from slowfast_thermal.datasets.clip_frames import nearest_frames
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.live.frames import Frame
-from slowfast_thermal.live.scoring import Moment, Scorer, room_of
+from slowfast_thermal.live.scoring import Moment, Scorer
 from slowfast_thermal.live.window import ClockSetBack, ReadingSettings, Window
 from slowfast_thermal.people.finder import PersonFinder
 from slowfast_thermal.people.predicted import PredictedPerson
-from slowfast_thermal.people.tracks import TrackedPerson, Tracker
+from slowfast_thermal.people.tracks import EVEN_SCORE, TrackedPerson, Tracker, relative_boxes
+from slowfast_thermal.trees.features import empty_room
 
 # Seconds that are kept for the clips of events, and for which an unseen person still counts.
 _KEPT, _REMEMBERED = 30.0, 1.0
-# Boxes of a track whose median score tells whether it is a person, and that score, as in `track_recording`.
-_JUDGED, _EVEN_SCORE = 64, 0.5
+# Boxes of a track whose median score tells whether it is a person, as in `track_recording`.
+_JUDGED = 64
 # What tells the room: so many frames, so many seconds apart, looked at anew after so many.
 _ROOM_FRAMES, _ROOM_STEP, _ROOM_ANEW = 120, 2.0, 10
 # Seconds for which is told what was wrong.
@@ -198,8 +199,6 @@ class Sensor:
                 self._next_step += 1
             else:  # a gap: the moments in it have no frame
                 self._next_step = max(self._next_step + 1, int((now - self._first) / self._step + 0.5))
-                if self._first + self._next_step * self._step > now:
-                    break
         self._previous = now, people
 
     def _is_person(self, person: TrackedPerson, now: int) -> bool:
@@ -212,7 +211,7 @@ class Sensor:
                 del self._seen[track], self._scores[track]
         if person.track not in self._seen or now - self._seen[person.track] > 1000 * _REMEMBERED:
             return False
-        return float(np.median(self._scores[person.track])) >= _EVEN_SCORE
+        return float(np.median(self._scores[person.track])) >= EVEN_SCORE
 
     def _note(self, moment: int, people: list[TrackedPerson]) -> None:
         if self._last_scored is None or moment > self._last_scored:
@@ -251,19 +250,14 @@ class Sensor:
             first, last = max(first - 1, 0), min(last + 1, len(times) - 1)
         places = np.arange(first, last + 1)
         frames = self._window.frames(places)
-        boxes = np.array([person.box for person in due.people], np.float32).reshape(-1, 4)
-        height, width = frames.shape[1:]
-        boxes = np.clip(boxes / np.array([width, height] * 2, np.float32), 0, 1)
-        return Moment(self.name, due.time, boxes, times[places], frames, self._background(), self._empty_room())
-
-    def _background(self) -> np.ndarray:
-        return self._finder.background
+        boxes = relative_boxes(due.people, *frames.shape[1:])
+        return Moment(self.name, due.time, boxes, times[places], frames, self._finder.background, self._empty_room())
 
     def _empty_room(self) -> np.ndarray:
         if not self._scorer.needs_room:
             return np.zeros_like(self.picture.temperatures)
         if self._room_map is None or self._room_added >= _ROOM_ANEW:
-            self._room_map, self._room_added = room_of(self._room), 0
+            self._room_map, self._room_added = empty_room(np.stack(self._room)), 0
         return self._room_map
 
     def frames_between(self, start: int, end: int) -> tuple[np.ndarray, np.ndarray]:

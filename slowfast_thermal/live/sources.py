@@ -3,7 +3,6 @@
 A live source cannot be kept waiting: where its frames are not taken in time, the oldest ones are passed over. The others wait.
 """
 
-import importlib
 import select
 import socket
 import sys
@@ -21,6 +20,7 @@ from slowfast_thermal.datasets.hdf5 import open_dataset, open_file
 from slowfast_thermal.datasets.units import unit_of
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.live.frames import Frame, decode, read_frame
+from slowfast_thermal.live.mqtt import open_broker
 
 # Seconds between looks at a file that grows, at a socket, and whether all is to stop.
 _LOOK = 0.2
@@ -183,32 +183,15 @@ class Mqtt:
     is_live = True
 
     def __init__(self, url: str):
-        try:
-            parts = urllib.parse.urlsplit(url, allow_fragments=False)
-            host, port, topic = parts.hostname, parts.port or 1883, parts.path.strip("/")
-        except ValueError:
-            host = topic = None
-        if not (host and topic):
-            raise InputError(f"'{url}' is no topic of an MQTT broker: give mqtt://HOST:PORT/TOPIC.")
-        try:
-            client = importlib.import_module("paho.mqtt.client")
-            versions = importlib.import_module("paho.mqtt.enums").CallbackAPIVersion
-        except ImportError:
-            raise InputError("Frames by MQTT need paho-mqtt: pip install 'slowfast_thermal[mqtt]'.") from None
-        self.name = f"mqtt://{host}:{port}/{topic}"
-        self._address, self._topic = (host, port), topic
-        self._client = client.Client(versions.VERSION2)
-        if parts.username:
-            unquote = urllib.parse.unquote
-            self._client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
-        self._client.reconnect_delay_set(1, 30)
+        self._broker = open_broker(url, "Frames", longest_pause=30, wildcards=True)
+        self.name = self._broker.where
 
     def run(self, take: Take, tell: Tell, stop: threading.Event) -> None:
         def connected(client, _data, _flags, reason, _properties) -> None:
             if reason.is_failure:
                 tell(f"the broker refuses the connection ({reason})")
                 return
-            client.subscribe(self._topic, qos=1)
+            client.subscribe(self._broker.topic, qos=1)
             tell("connected to the broker")
 
         def disconnected(_client, _data, _flags, reason, _properties) -> None:
@@ -222,9 +205,9 @@ class Mqtt:
             except InputError as error:
                 tell(f"a message was passed over: {error}")
 
-        client = self._client
+        client = self._broker.client
         client.on_connect, client.on_disconnect, client.on_message = connected, disconnected, arrived
-        client.connect_async(*self._address)
+        client.connect_async(self._broker.host, self._broker.port)
         client.loop_start()
         stop.wait()
         client.disconnect()

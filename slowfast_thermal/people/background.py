@@ -24,12 +24,12 @@ class Background:
     of all pixels' differences.
 
     Args:
-        first: (H, W) degrees Celsius; for example `still_background` of a recording, else the first frame. Someone in the
-            first frame stands out once they have moved.
+        first: (H, W) degrees Celsius, for example `still_background` of a recording. None: the first frame; someone in it
+            stands out once they have moved.
     """
 
-    def __init__(self, first: np.ndarray):
-        self._temperatures = first.astype(np.float32)
+    def __init__(self, first: np.ndarray | None):
+        self._temperatures = None if first is None else first.astype(np.float32)
         self._time: int | None = None
 
     @property
@@ -47,6 +47,8 @@ class Background:
         Returns:
             (H, W) float32 degrees.
         """
+        if self._temperatures is None:
+            self._temperatures = frame.astype(np.float32)
         seconds = 0.0 if self._time is None else (time - self._time) / 1000
         self._time = time
         difference = difference_from(frame, self._temperatures)

@@ -31,7 +31,7 @@ class BlobFinder:
     """
 
     def __init__(self, background: np.ndarray | None = None, threshold: float = _THRESHOLD):
-        self._background = None if background is None else Background(background)
+        self._background = Background(background)
         self._threshold = threshold
 
     @property
@@ -41,8 +41,6 @@ class BlobFinder:
 
     def find(self, frames: np.ndarray, times: np.ndarray, wanted: np.ndarray | None = None) -> list[FoundPeople]:
         """See `PersonFinder.find`."""
-        if self._background is None and len(frames):
-            self._background = Background(frames[0])
         differences = (self._background.difference(frame, int(time)) for frame, time in zip(frames, times))
         asked = np.ones(len(frames), bool) if wanted is None else wanted
         return [

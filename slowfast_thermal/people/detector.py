@@ -34,7 +34,7 @@ class DetectorFinder:
 
     def __init__(self, find_people: FindPeople, background: np.ndarray | None = None):
         self._find_people = find_people
-        self._background = None if background is None else Background(background)
+        self._background = Background(background)
         # Seen frames with their times, from the last one that is half a second old on.
         self._seen: deque[tuple[int, np.ndarray]] = deque()
 
@@ -45,8 +45,6 @@ class DetectorFinder:
 
     def find(self, frames: np.ndarray, times: np.ndarray, wanted: np.ndarray | None = None) -> list[FoundPeople]:
         """See `PersonFinder.find`."""
-        if self._background is None and len(frames):
-            self._background = Background(frames[0])
         channels = [self._channels(frame, int(time)) for frame, time in zip(frames, times)]
         asked = np.arange(len(frames)) if wanted is None else np.flatnonzero(wanted)
         found = [FoundPeople.nobody()] * len(frames)

@@ -7,6 +7,7 @@ for a moment keeps the track and noise starts none.
 Letters: R boxes of a frame, P people who are followed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +23,7 @@ _SIDE_DRIFT, _FOUND = 0.2, 0.05
 # A box may be a person's whose centre is expected this near, sizes, and this many standard deviations besides.
 _NEAR, _NUM_DEVIATIONS = 0.5, 2.0
 # The score of a box that is as likely a person as not.
-_EVEN_SCORE = 0.5
+EVEN_SCORE = 0.5
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Tracker:
         low_score: from which on a box takes part at all.
     """
 
-    def __init__(self, patience: float = 5.0, high_score: float = _EVEN_SCORE, low_score: float = 0.1):
+    def __init__(self, patience: float = 5.0, high_score: float = EVEN_SCORE, low_score: float = 0.1):
         self._patience = patience
         self._high_score, self._low_score = high_score, low_score
         self._people: list[_Person] = []
@@ -171,7 +172,7 @@ def track_recording(found: list[FoundPeople], times: np.ndarray, patience: float
             if person.seen:
                 seen.setdefault(person.track, []).append((frame, person))
     frames: list[list[TrackedPerson]] = [[] for _ in found]
-    people = [track for track in seen.values() if np.median([person.score for _, person in track]) >= _EVEN_SCORE]
+    people = [track for track in seen.values() if np.median([person.score for _, person in track]) >= EVEN_SCORE]
     for number, track in enumerate(people, start=1):
         track = [(frame, replace(person, track=number)) for frame, person in track]
         frames[track[0][0]].append(track[0][1])
@@ -203,6 +204,12 @@ def _assign(people: list[_Person], boxes: np.ndarray) -> list[tuple[int, int]]:
     # A pair that may not be costs more than all that may together.
     rows, columns = linear_sum_assignment(np.where(may_be, cost, 1e6))
     return [(row, column) for row, column in zip(rows.tolist(), columns.tolist()) if may_be[row, column]]
+
+
+def relative_boxes(people: Sequence[TrackedPerson], height: int, width: int) -> np.ndarray:
+    """(R, 4) float32 x1, y1, x2, y2 divided by the image size, inside the image, of people with boxes in pixels."""
+    boxes = np.array([person.box for person in people], np.float32).reshape(-1, 4)
+    return np.clip(boxes / np.array([width, height] * 2, np.float32), 0, 1)
 
 
 def box_overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:

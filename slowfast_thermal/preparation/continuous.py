@@ -12,15 +12,13 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed
 
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.preparation.simulated import DAY_MS, annotate
+from slowfast_thermal.preparation.simulated import DAY_MS, annotate, write_frames
 from slowfast_thermal.preparation.truth import Interval, Span, Truth
 from slowfast_thermal.preparation.writing import (
-    CHUNK_FRAMES,
     FIRST_TIMESTAMP,
     Progress,
     Summary,
     check_sizes,
-    new_recording,
     no_progress,
     write_data_set,
 )
@@ -53,12 +51,7 @@ class _Rooms:
         day = Day(rng, Place(rng, PRIORS[self.prior], self.height, self.width), 3600 * self.hours)
         seconds = day.place.sensor.seconds(rng, 3600 * self.hours)
         timestamps = start + np.round(1000 * seconds).astype(np.int64)
-        path = self.root / "frames" / f"{name}.h5"
-        with new_recording(path, timestamps, self.height, self.width) as stored:
-            for begin in range(0, len(seconds), CHUNK_FRAMES):
-                frames = day.frames(seconds[begin : begin + CHUNK_FRAMES])
-                day.place.sensor.lose(rng, frames)
-                stored[begin : begin + CHUNK_FRAMES] = frames
+        write_frames(self.root / "frames" / f"{name}.h5", day, rng, seconds, timestamps)
         minutes = np.searchsorted(seconds, np.arange(_KEYFRAME_SECONDS, seconds[-1], _KEYFRAME_SECONDS))
         keyframes = [index for index in minutes.tolist() if day.boxes(seconds[index]).any()]
         return *annotate(day, name, seconds, timestamps, keyframes), len(seconds), _truth(day, name, start, timestamps)

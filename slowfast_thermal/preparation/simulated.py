@@ -24,6 +24,7 @@ from slowfast_thermal.preparation.writing import (
     no_progress,
     write_data_set,
 )
+from slowfast_thermal.simulation.days import Day
 from slowfast_thermal.simulation.labels import CLASSES
 from slowfast_thermal.simulation.parameters import PRIORS
 from slowfast_thermal.simulation.scenes import Place, Scene, long_scene
@@ -56,12 +57,7 @@ class _Rooms:
         scene, seconds, keyframes = _directed(rng, self.prior, self.height, self.width, wanted)
         timestamps = start + np.round(1000 * seconds).astype(np.int64)
         images, annotations = annotate(scene, name, seconds, timestamps, keyframes)
-        path = self.root / "frames" / f"{name}.h5"
-        with new_recording(path, timestamps, self.height, self.width) as stored:
-            for begin in range(0, len(seconds), CHUNK_FRAMES):
-                frames = scene.frames(seconds[begin : begin + CHUNK_FRAMES])
-                scene.place.sensor.lose(rng, frames)
-                stored[begin : begin + CHUNK_FRAMES] = frames
+        write_frames(self.root / "frames" / f"{name}.h5", scene, rng, seconds, timestamps)
         return images, annotations, len(seconds), _intervals(scene, name, start, seconds[-1])
 
 
@@ -133,8 +129,25 @@ def _directed(
             return scene, seconds[: keyframes[-1] + rng.integers(5, 40)], keyframes
 
 
+def write_frames(
+    path: Path, scene: Scene | Day, rng: np.random.Generator, seconds: np.ndarray, timestamps: np.ndarray
+) -> None:
+    """Writes what a scene's sensor measures at (K,) seconds as a recording, a few frames at a time.
+
+    Args:
+        rng: chooses the readings that are lost.
+        timestamps: (K,) milliseconds that the recording tells.
+    """
+    camera = scene.place.camera
+    with new_recording(path, timestamps, camera.height, camera.width) as stored:
+        for begin in range(0, len(seconds), CHUNK_FRAMES):
+            frames = scene.frames(seconds[begin : begin + CHUNK_FRAMES])
+            scene.place.sensor.lose(rng, frames)
+            stored[begin : begin + CHUNK_FRAMES] = frames
+
+
 def annotate(
-    scene: Scene, name: str, seconds: np.ndarray, timestamps: np.ndarray, keyframes: Iterable[int]
+    scene: Scene | Day, name: str, seconds: np.ndarray, timestamps: np.ndarray, keyframes: Iterable[int]
 ) -> tuple[list[dict], list[dict]]:
     """Images and annotations of the keyframes."""
     images, annotations = [], []
