@@ -1,8 +1,10 @@
 """Runs that go on where another stood: what they are told, what they refuse, and what a signal leaves for them."""
 
+import io
 import json
 import shutil
 import signal
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -109,7 +111,9 @@ def cut(content):
 
 
 def flip(content):
-    place = len(content) // 2
+    """One bit of the largest tensor; in the headers between tensors are bits that no reader looks at."""
+    largest = max(zipfile.ZipFile(io.BytesIO(content)).infolist(), key=lambda entry: entry.file_size)
+    place = largest.header_offset + largest.file_size // 2
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
