@@ -164,7 +164,7 @@ def claimed(folder: Path, patience: float = 0.0) -> Iterator[None]:
         opened = path.open("a+")
     except OSError as error:
         raise InputError(
-            f"{path} cannot be opened ({error.strerror or error}): write to another folder (OUTPUT_DIR, --output)."
+            f"{path} cannot be opened ({error.strerror or error}): write to another folder (--output, OUTPUT_DIR in a configuration)."
         ) from None
     with opened as file:
         end = time.monotonic() + patience
@@ -181,8 +181,8 @@ def claimed(folder: Path, patience: float = 0.0) -> Iterator[None]:
             if time.monotonic() >= end:
                 owner = path.read_text(errors="replace").strip()[:200] or "another run"
                 raise InputError(
-                    f"'{folder}' is in use by {owner}: wait until that run has ended, or write to another folder (OUTPUT_DIR, "
-                    "--output)."
+                    f"'{folder}' is in use by {owner}: wait until that run has ended, or write to another folder (--output, "
+                    "OUTPUT_DIR in a configuration)."
                 )
             time.sleep(0.5)
         try:

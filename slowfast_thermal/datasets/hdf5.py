@@ -46,7 +46,7 @@ def open_file(path: Path) -> h5py.File:
 
 
 def _why_no_file(path: Path) -> str:
-    remedy = "add the file or remove its annotations"
+    remedy = "correct the name, add the file, or remove its annotations"
     try:
         path.stat()
     except OSError as error:

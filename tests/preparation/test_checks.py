@@ -441,7 +441,7 @@ BROKEN_FILES = {
     ),
     "recording missing": (
         lambda folder: (folder / "frames" / "HALL_R1.h5").unlink(), "recordings",
-        r"'frames/HALL_R1.h5' does not exist: add the file or remove its annotations",
+        r"'frames/HALL_R1.h5' does not exist: correct the name, add the file, or remove its annotations",
     ),
     "no recordings": (
         lambda folder: (folder / "frames").rename(folder / "videos"), "recordings", r"recordings 'frames' does not exist",
