@@ -110,6 +110,8 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     # File of detected people to classify at test time instead of the annotated boxes: CSV as AVA's
     # predicted boxes, or JSON as COCO's results. AVA.DETECTION_SCORE_THRESH applies.
     cfg.THERMAL.TEST_DETECTIONS = ""
+    # Moves all annotated boxes by x and y, divided by the image size, where they lie beside the warm people: `stats` tells.
+    cfg.THERMAL.BOX_SHIFT = [0.0, 0.0]
     # Fractions of width and height by which a box is enlarged at test time before its features are pooled.
     cfg.THERMAL.TEST_BOX_ENLARGE = [0.0, 0.0]
     # A class with n training boxes weighs n to the power of minus this in softmax losses, 0 weighs all

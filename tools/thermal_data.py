@@ -307,6 +307,13 @@ def print_statistics(statistics: Statistics) -> None:
     print("\nBoxes of each class, and their smallest < median < largest size.\n")
     for split, num_keyframes in statistics.num_keyframes.items():
         print(f"{split}: {num_keyframes} keyframes with {statistics.num_people[split]} people")
+    shift = statistics.box_shift
+    if shift.num_people:
+        print(
+            f"From the training boxes to the warm people whom they overlap: {shift.x_pixels:+.2f} pixels to the right,"
+            f" {shift.y_pixels:+.2f} down (median of {shift.num_people})."
+            f' THERMAL.BOX_SHIFT "[{shift.x:.4f}, {shift.y:.4f}]" moves them there.'
+        )
 
 
 def recording_row(recording: RecordingStatistics) -> dict[str, object]:

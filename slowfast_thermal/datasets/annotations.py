@@ -281,6 +281,19 @@ def of_recordings(keyframes: Sequence[Keyframe], patterns: Sequence[str]) -> lis
     return [k for k in keyframes if any(fnmatch.fnmatchcase(k.recording, pattern) for pattern in patterns)]
 
 
+def moved(keyframes: Sequence[Keyframe], shift: Sequence[float]) -> list[Keyframe]:
+    """The keyframes with people's boxes moved by x and y, divided by the image size, and cut at its edge.
+
+    A box of which nothing would be left stays where it is.
+    """
+
+    def moved_boxes(boxes: np.ndarray) -> np.ndarray:
+        inside = (boxes + np.tile(shift, 2)).clip(0, 1).astype(np.float32)
+        return np.where((inside[:, 2:] > inside[:, :2]).all(axis=1, keepdims=True), inside, boxes)
+
+    return [replace(k, boxes=moved_boxes(k.boxes)) for k in keyframes] if any(shift) else list(keyframes)
+
+
 def count_boxes(keyframes: Sequence[Keyframe], num_classes: int) -> np.ndarray:
     """(C,) int64, people's boxes of each class."""
     labels = [keyframe.labels for keyframe in keyframes]

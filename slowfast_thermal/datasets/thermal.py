@@ -10,7 +10,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from slowfast_thermal.datasets.annotations import Annotations, Keyframe, count_boxes, load_annotations, of_recordings
+from slowfast_thermal.datasets.annotations import (
+    Annotations,
+    Keyframe,
+    count_boxes,
+    load_annotations,
+    moved,
+    of_recordings,
+)
 from slowfast_thermal.datasets.augmentation import Augmentation
 from slowfast_thermal.datasets.clip_frames import ClipFrames, nearest_frames
 from slowfast_thermal.datasets.clips import background, check_order
@@ -61,7 +68,7 @@ class Thermal(torch.utils.data.Dataset):
         )
         annotations = self._read_annotations([root / name for name in names])
         self.classes = annotations.classes
-        self.keyframes = of_recordings(annotations.keyframes, patterns)
+        self.keyframes = moved(of_recordings(annotations.keyframes, patterns), node.BOX_SHIFT)
         if len(self.classes) != cfg.MODEL.NUM_CLASSES:
             raise InputError(
                 f"{root / names[0]} lists {len(self.classes)} categories, but MODEL.NUM_CLASSES is "

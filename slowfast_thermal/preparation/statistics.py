@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from slowfast_thermal.datasets.annotations import Annotations, Keyframe, count_boxes, load_annotations
+from slowfast_thermal.datasets.annotations import Annotations, Keyframe, count_boxes, load_annotations, of_recordings
 from slowfast_thermal.datasets.recordings import Recording, check_folder
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.box_shift import BoxShift, measure_shifts, median_shift
 from slowfast_thermal.preparation.settings import DataSettings
 
 # An interval between two frames is irregular if it is shorter or longer than the recording's median by this factor,
@@ -108,12 +109,14 @@ class Statistics:
         num_keyframes: for "train" and "val".
         num_people: for "train" and "val".
         classes: in the order of their ids. A person of two actions counts for both classes.
+        box_shift: from the boxes of the training recordings to the warm people.
     """
 
     recordings: list[RecordingStatistics]
     num_keyframes: dict[str, int]
     num_people: dict[str, int]
     classes: list[ClassStatistics]
+    box_shift: BoxShift
 
 
 def _range(values: np.ndarray) -> Range | None:
@@ -236,13 +239,18 @@ def collect_statistics(
     if splits["train"].classes != splits["val"].classes:
         raise InputError(f"{val[0]} has other categories than {train[0]}: give all files the same list.")
     keyframes = [keyframe for annotations in splits.values() for keyframe in annotations.keyframes]
-    recordings = {
-        path.stem: measure(settings.open(path))
-        for path in progress(recording_paths(root / settings.frames_dir, keyframes))
-    }
+    in_training = of_recordings(splits["train"].keyframes, settings.recordings["train"])
+    recordings, shifts = {}, [np.zeros((0, 4))]
+    for path in progress(recording_paths(root / settings.frames_dir, keyframes)):
+        recording = settings.open(path)
+        statistics = recordings[path.stem] = measure(recording)
+        of_recording = [k for k in in_training if k.recording == path.stem and len(k.boxes)]
+        if of_recording and statistics.times:
+            shifts.append(measure_shifts(recording, of_recording))
     return Statistics(
         list(recordings.values()),
         {split: len(annotations.keyframes) for split, annotations in splits.items()},
         {split: sum(len(k.boxes) for k in annotations.keyframes) for split, annotations in splits.items()},
         _measure_classes(splits, recordings),
+        median_shift(np.concatenate(shifts)),
     )

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from slowfast_thermal.datasets.annotations import load_annotations
+from slowfast_thermal.datasets.annotations import Keyframe, load_annotations, moved
 from slowfast_thermal.errors import InputError
 
 DOCUMENT = {
@@ -276,3 +276,12 @@ def test_files_with_other_categories_do_not_mix(tmp_path):
     other = write(tmp_path, set_field("categories", 0, "name", "resting"), "val.json")
     with pytest.raises(InputError, match=r"val\.json has other categories than .*train\.json"):
         load_annotations([write(tmp_path), other])
+
+
+def test_moved_boxes_are_cut_at_the_edge_and_none_is_lost():
+    boxes = np.array([[0.5, 0.5, 0.6, 0.7], [0.9, 0.1, 0.95, 0.2], [0.98, 0.1, 1, 0.2]], np.float32)
+    keyframe = Keyframe("a", "", "R", 0, 0, boxes, np.ones((3, 1), np.float32), np.zeros((0, 4), np.float32))
+    (found,) = moved([keyframe], (0.08, -0.04))
+    assert found.boxes == pytest.approx(
+        np.array([[0.58, 0.46, 0.68, 0.66], [0.98, 0.06, 1, 0.16], [0.98, 0.1, 1, 0.2]])
+    )

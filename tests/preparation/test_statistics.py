@@ -1,6 +1,7 @@
 """Figures of a data set, against figures counted by hand and against the recordings themselves."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from slowfast_thermal.datasets.annotations import load_annotations, moved
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.statistics import (
@@ -99,6 +101,25 @@ def test_boxes_are_counted_by_class_and_split_and_measured_in_pixels(handmade_da
     assert (lying.width, lying.height) == (Range(6, 6, 6), Range(2, 2, 2))
     assert sitting.num_boxes == {"train": 0, "val": 0} and sitting.width is sitting.height is None
     assert [recording.name for recording in statistics.recordings] == ["A", "B"]
+
+
+def test_boxes_that_lie_beside_the_people_are_brought_back_by_the_shift_that_is_told(synthetic_data, tmp_path):
+    shutil.copytree(synthetic_data, tmp_path / "data")
+    path = tmp_path / "data" / "annotations" / "train.json"
+    document = json.loads(path.read_text())
+    before = collect_statistics(tmp_path / "data", *FILES).box_shift
+    for annotation in document["annotations"]:
+        annotation["bbox"][0] -= 0.02
+        annotation["bbox"][1] += 0.03
+    path.write_text(json.dumps(document))
+    after = collect_statistics(tmp_path / "data", *FILES).box_shift
+    assert before.num_people >= 10 and after.num_people >= 10
+    assert (after.x - before.x, after.y - before.y) == pytest.approx((0.02, -0.03), abs=0.004)
+    assert abs(before.x_pixels) < 0.5 and abs(before.y_pixels) < 0.5
+    beside, back = load_annotations([path]).keyframes, load_annotations([synthetic_data / FILES[0][0]]).keyframes
+    inside = [(k.boxes > 0.05).all() and (k.boxes < 0.95).all() for k in back]
+    for keyframe, original, whole in zip(moved(beside, (0.02, -0.03)), back, inside):
+        assert not whole or keyframe.boxes == pytest.approx(original.boxes, abs=1e-6)
 
 
 def test_a_broken_data_set_is_refused(handmade_data):
