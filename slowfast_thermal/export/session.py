@@ -66,8 +66,8 @@ class ExportedActions:
         InputError: the folder is none of `tools/export.py`, or its file cannot be run.
     """
 
-    def __init__(self, folder: Path, num_threads: int = 0):
-        self.folder = folder
+    def __init__(self, folder: str | Path, num_threads: int = 0):
+        self.folder = folder = Path(folder)
         document = read_settings(folder)
         self.classes: list[str] = document.classes
         self.cfg = document.configuration

@@ -51,6 +51,6 @@ class DataSettings:
         """The settings of a run that changes none."""
         return cls.from_config(pyslowfast.get_cfg())
 
-    def open(self, path: Path) -> Recording:
+    def open(self, path: str | Path) -> Recording:
         """Opens a recording. Raises InputError if it cannot be read."""
-        return Recording(path, self.valid_range, self.fill_temperature, self.unit, self.packet_length)
+        return Recording(Path(path), self.valid_range, self.fill_temperature, self.unit, self.packet_length)
