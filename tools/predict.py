@@ -16,6 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 import slowfast_thermal  # noqa: F401, registers the data set, the model and the configuration keys
+from slowfast_thermal.engine.finding import follow_all
 from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.errors import InputError, exit_codes
 from slowfast_thermal.evaluation.followed import write_people, write_video
@@ -86,7 +87,7 @@ def predict(args: argparse.Namespace) -> None:
     recordings = [predictor.open(path) for path in paths]
     with claimed(args.output):
         remove_partial_files(args.output)
-        followed = [predictor.follow(recording) for recording in progress(recordings, len(recordings), "recordings")]
+        followed = list(progress(follow_all(predictor.follow, recordings), len(recordings), "recordings"))
         predicted = predictor.predict(recordings, args.every, followed, progress)
         write_people([person for people in predicted for person in people], args.output)
         for recording, frames, people in zip(recordings, followed, predicted):

@@ -1,11 +1,12 @@
 """Who finds people in a run: warm blobs, or a trained detector; and how well a detector does."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, cpu_count, delayed
 
 from slowfast_thermal.checkpoint.detector import load_detector
 from slowfast_thermal.datasets import Thermal
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 # The people of recordings that this process has followed, by the file, what it was when it was read, and who found them.
 _followed: dict[tuple, list[list[TrackedPerson]]] = {}
+# A further process takes some seconds to start: it has to look at this many frames at least.
+_FRAMES_PER_PROCESS = 20_000
 # Sizes of frames, other than the training's, that this process has warned of.
 _warned: set[tuple[int, int]] = set()
 
@@ -40,6 +43,20 @@ def follower(cfg, network: PersonDetector | None) -> Follow:
         network: `detector_of` the configuration.
     """
     return partial(_follow, network, Path(cfg.THERMAL.PEOPLE_CHECKPOINT).resolve() if network else None)
+
+
+def follow_all(follow: Follow, recordings: Sequence[Recording]) -> Iterator[list[list[TrackedPerson]]]:
+    """The people of each frame of each recording in turn; many frames are looked at by a process for each core.
+
+    Raises:
+        InputError: as `follow`.
+    """
+    num_frames = sum(recording.num_frames for recording in recordings)
+    processes = min(cpu_count(), len(recordings), num_frames // _FRAMES_PER_PROCESS)
+    if processes < 2:
+        yield from map(follow, recordings)
+    else:
+        yield from Parallel(processes, return_as="generator")(delayed(follow)(recording) for recording in recordings)
 
 
 def detector_of(cfg) -> PersonDetector | None:

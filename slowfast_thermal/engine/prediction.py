@@ -20,7 +20,7 @@ from slowfast_thermal.datasets.person_frames import finds_people
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.engine.device import current_device
 from slowfast_thermal.engine.exported import ExportedNetwork
-from slowfast_thermal.engine.finding import detector_of, finder, follower
+from slowfast_thermal.engine.finding import detector_of, finder, follow_all, follower
 from slowfast_thermal.engine.test import score_people
 from slowfast_thermal.engine.trees import beside, load_trees
 from slowfast_thermal.errors import InputError
@@ -161,7 +161,7 @@ class Predictor:
         for recording in recordings:
             check_range(recording, self._settings.temperature_range)
         if followed is None:
-            followed = [self.follow(recording) for recording in recordings]
+            followed = list(follow_all(self.follow, recordings))
         dataset = Moments(self.cfg, self.classes, recordings, followed, every)
         scores = self._score(dataset, progress)
         predicted: dict[str, list[PredictedPerson]] = {recording.name: [] for recording in recordings}

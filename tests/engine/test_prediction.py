@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from slowfast_thermal.datasets.moments import moments
+from slowfast_thermal.engine import finding
+from slowfast_thermal.engine.finding import follow_all
 from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.followed import write_people
@@ -163,3 +165,15 @@ def test_the_tool_names_a_folder_without_recordings(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert "holds no recording" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_recordings_are_followed_side_by_side_as_one_after_another(predictor, room, monkeypatch):
+    recordings = [predictor.open(path) for path in sorted(room.parent.glob("*.h5"))]
+    alone = list(follow_all(predictor.follow, recordings))
+    monkeypatch.setattr(finding, "_FRAMES_PER_PROCESS", 1)
+    monkeypatch.setattr(finding, "cpu_count", lambda: 2)
+    together = list(follow_all(predictor.follow, recordings))
+    assert len(recordings) > 1 and sum(map(len, alone[0]))
+    for one, other in zip(alone, together, strict=True):
+        assert [[(p.track, p.seen) for p in frame] for frame in one] == [[(p.track, p.seen) for p in f] for f in other]
+        assert all((p.box == q.box).all() for f, g in zip(one, other) for p, q in zip(f, g))
