@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from slowfast_thermal.errors import BAD_INPUT
-from tests.engine.test_train import REPOSITORY
+from tests import programs
 from tools.benchmarks.gpu import report, run
 
 CPU = torch.device("cpu")
@@ -37,7 +37,7 @@ def test_all_parts_run_to_their_end(synthetic_data, tmp_path):
     command = "tools/benchmark.py gpu --device cpu --minutes 8 --data".split()
     finished = subprocess.run(
         [sys.executable, *command, str(synthetic_data), "--output", str(tmp_path)],
-        cwd=REPOSITORY,
+        cwd=programs.ROOT,
         capture_output=True,
         text=True,
     )
@@ -50,8 +50,7 @@ def test_all_parts_run_to_their_end(synthetic_data, tmp_path):
 
 
 def test_a_folder_without_data_is_named_with_its_option(tmp_path):
-    command = [sys.executable, "tools/benchmark.py", "gpu", "--data", str(tmp_path), "--output", str(tmp_path / "out")]
-    finished = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    finished = programs.run("tools/benchmark.py", "gpu", "--data", tmp_path, "--output", tmp_path / "out")
     assert finished.returncode == BAD_INPUT
     assert (
         finished.stderr

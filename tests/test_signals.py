@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.engine.test_train import REPOSITORY
+from tests.programs import ROOT as REPOSITORY
 
 SCRIPT = """
 import os, signal, sys, time

@@ -1,7 +1,3 @@
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -9,13 +5,12 @@ from slowfast_thermal import pyslowfast
 from slowfast_thermal.checkpoint.conversion import summarize, write_pyslowfast
 from slowfast_thermal.checkpoint.sources import read_weights
 from slowfast_thermal.errors import InputError
+from tests import programs
 from tests.checkpoint.test_pretrained import CLASSES, as_alphaction, config, network
-
-TOOL = Path(__file__).parents[2] / "tools" / "convert_checkpoint.py"
 
 
 def run(*arguments):
-    return subprocess.run([sys.executable, TOOL, *map(str, arguments)], capture_output=True, text=True)
+    return programs.run("tools/convert_checkpoint.py", *arguments)
 
 
 def test_the_round_trip_of_a_pyslowfast_checkpoint_is_exact_and_pyslowfast_loads_it(tmp_path):

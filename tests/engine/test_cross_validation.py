@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,10 @@ from slowfast_thermal.engine.cross_validation import cross_validate
 from slowfast_thermal.errors import InputError, Interrupted
 from slowfast_thermal.evaluation.runs import compare, read_run
 from slowfast_thermal.preparation.folds import read_folds, split_folds
+from tests import programs
+from tests.conftest import CONFIGS
 
 pytestmark = pytest.mark.usefixtures("quick_tests")
-TOOLS = Path(__file__).parents[2] / "tools"
 
 
 @pytest.fixture(scope="session")
@@ -104,14 +104,14 @@ def test_a_run_is_compared_with_another_on_the_same_keyframes_alone(trees_config
 
 @pytest.mark.slow
 def test_the_commands_cross_validate_and_compare(synthetic_data, folds, tmp_path):
-    cfg = Path(__file__).parents[2] / "configs" / "Thermal" / "TREES.yaml"
+    cfg = CONFIGS / "TREES.yaml"
     output = tmp_path / "output"
-    command = [sys.executable, TOOLS / "cross_validate.py", "--cfg", cfg, "--folds", next(iter(folds.values())).parent]
+    command = ["tools/cross_validate.py", "--cfg", cfg, "--folds", next(iter(folds.values())).parent]
     settings = ["DATA.PATH_TO_DATA_DIR", synthetic_data, "MODEL.NUM_CLASSES", "8", "OUTPUT_DIR", output]
-    done = subprocess.run([*command, *settings], capture_output=True, text=True)
+    done = programs.run(*command, *settings)
     assert done.returncode == 0 and done.stdout.endswith(f"Wrote {output / 'table.md'}\n"), done.stderr
-    command = [sys.executable, TOOLS / "compare.py", output / "seed_0", output / "seed_0", "--second", "box_trees"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = ["tools/compare.py", output / "seed_0", output / "seed_0", "--second", "box_trees"]
+    done = programs.run(*command)
     assert done.returncode == 0 and "top1" in done.stdout, done.stderr
     assert done.stdout.splitlines()[:2] == [
         f"A: predictions of {output / 'seed_0'}",

@@ -4,15 +4,17 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 import torch
 
 from slowfast_thermal.errors import INTERRUPTED
-from tests.conftest import small_overrides
+from tests.conftest import CONFIGS, small_overrides
 from tests.engine.test_interactions import INTERACTIONS
-from tests.engine.test_train import run_net
+from tests.programs import ROOT
 
 RUNS = {
     "plain": [],
@@ -32,9 +34,9 @@ SETTINGS = (
 
 def start(data, output, overrides, log):
     """Starts the run in a group of its own."""
-    return run_net(
-        *small_overrides(data, output), *SETTINGS, *overrides, start_new_session=True, stdout=log, stderr=log
-    )
+    command = [sys.executable, "-W", "ignore", "tools/run_net.py", "--cfg", str(CONFIGS / "DEMO.yaml")]
+    command += [*small_overrides(data, output), *SETTINGS, *overrides]
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=log, stderr=log)
 
 
 def wait_for(process, condition):

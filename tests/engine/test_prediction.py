@@ -1,8 +1,6 @@
 """Recordings that nobody annotated: who is found, when they are scored, and what is written."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py
@@ -16,9 +14,11 @@ from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.followed import write_people
 from slowfast_thermal.preparation.simulated import simulate_rooms
+from tests import programs
+from tests.conftest import CONFIGS
 
-ROOT = Path(__file__).parents[2]
-CONFIGURATION = str(ROOT / "configs" / "Thermal" / "SIMULATED.yaml")
+CONFIGURATION = str(CONFIGS / "SIMULATED.yaml")
+CHOSEN = ["--cfg", CONFIGURATION, "--checkpoint", "SIMULATED"]
 
 
 @pytest.fixture(scope="module")
@@ -114,14 +114,14 @@ def test_trees_and_networks_are_told_apart(tmp_path, monkeypatch, name, checkpoi
     monkeypatch.chdir(tmp_path)
     Path("trees.npz").write_bytes(b"")
     with pytest.raises(InputError, match="does not fit MODEL.TREES_WEIGHT"):
-        Predictor.from_checkpoint(str(ROOT / "configs" / "Thermal" / name), checkpoint)
+        Predictor.from_checkpoint(str(CONFIGS / name), checkpoint)
 
 
 def test_a_configuration_for_gpus_predicts_without_one(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     overrides = ["RESNET.WIDTH_PER_GROUP", "8"]
     with pytest.raises(InputError, match="SIMULATED.pyth"):  # of another network, which is found out after the GPU is
-        Predictor.from_checkpoint(str(ROOT / "configs" / "Thermal" / "SLOWFAST_4x16_R50.yaml"), "SIMULATED", overrides)
+        Predictor.from_checkpoint(str(CONFIGS / "SLOWFAST_4x16_R50.yaml"), "SIMULATED", overrides)
 
 
 def test_two_recordings_of_one_name_are_refused(predictor, room):
@@ -131,15 +131,13 @@ def test_two_recordings_of_one_name_are_refused(predictor, room):
 
 def test_a_file_is_no_output_folder(room, tmp_path):
     (tmp_path / "out").write_text("")
-    command = [sys.executable, "tools/predict.py", "--cfg", CONFIGURATION, "--checkpoint", "SIMULATED"]
-    done = subprocess.run([*command, "--output", tmp_path / "out", room], cwd=ROOT, capture_output=True, text=True)
+    done = programs.run("tools/predict.py", *CHOSEN, "--output", tmp_path / "out", room)
     assert done.returncode == 2 and "write to another folder" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_the_tool_writes_people_tracks_and_a_video(predictor, room, tmp_path):
-    command = [sys.executable, "tools/predict.py", "--cfg", CONFIGURATION, "--checkpoint", "SIMULATED", "--video"]
-    command += ["--output", tmp_path / "out", room.parent, "NUM_GPUS", "0"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    options = ["--video", "--output", tmp_path / "out", room.parent, "NUM_GPUS", "0"]
+    done = programs.run("tools/predict.py", *CHOSEN, *options)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in (tmp_path / "out" / "tracks.jsonl").read_text().splitlines()]
     assert {line["recording"] for line in lines} == {"SIM001_R1", "SIM002_R1"}
@@ -153,16 +151,12 @@ def test_the_tool_writes_people_tracks_and_a_video(predictor, room, tmp_path):
 
 def test_the_tool_refuses_a_name_that_would_break_its_lines(room, tmp_path):
     (tmp_path / "two\nlines.h5").symlink_to(room)
-    command = [sys.executable, "tools/predict.py", "--cfg", CONFIGURATION, "--checkpoint", "SIMULATED"]
-    command += ["--output", tmp_path / "out", tmp_path]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = programs.run("tools/predict.py", *CHOSEN, "--output", tmp_path / "out", tmp_path)
     assert done.returncode == 2 and "two\\nlines.h5" in done.stderr and not (tmp_path / "out").exists()
 
 
 def test_the_tool_names_a_folder_without_recordings(tmp_path):
-    command = [sys.executable, "tools/predict.py", "--cfg", CONFIGURATION, "--checkpoint", "SIMULATED"]
-    command += ["--output", tmp_path / "out", tmp_path]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = programs.run("tools/predict.py", *CHOSEN, "--output", tmp_path / "out", tmp_path)
     assert done.returncode == 2
     assert "holds no recording" in done.stderr and len(done.stderr.splitlines()) == 1
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -23,7 +22,8 @@ from slowfast_thermal.errors import BAD_INPUT, FAILED, INTERRUPTED, InputError
 from slowfast_thermal.pyslowfast import build_model
 from tests.conftest import CONFIGS, small_overrides
 from tests.engine.test_interactions import INTERACTIONS
-from tests.engine.test_train import REPOSITORY, checkpoints, finish, run_net
+from tests.engine.test_train import checkpoints, finish, run_net
+from tests.programs import ROOT
 
 # What leaves rounding as the only difference between one process and several.
 EXACT = (
@@ -42,14 +42,13 @@ def free_port():
 def torchrun(processes, *arguments):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--master_port"]
     command += [str(free_port()), "tools/run_net.py", "--cfg", str(CONFIGS / "DEMO.yaml"), *arguments]
-    return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def shards(count, *overrides, started=None, port=None):
     """Starts `count` machines of one process each on this one, or only those whose numbers are given."""
     meeting = ["--init_method", f"tcp://localhost:{port or free_port()}", "--num_shards", str(count), "--shard_id"]
-    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return [run_net(*meeting, str(shard), "--opts", *overrides, env=environ) for shard in started or range(count)]
+    return [run_net(*meeting, shard, "--opts", *overrides) for shard in started or range(count)]
 
 
 def losses(output):

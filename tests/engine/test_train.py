@@ -1,8 +1,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,15 +15,12 @@ from slowfast_thermal.errors import InputError, Interrupted
 from slowfast_thermal.models import losses
 from slowfast_thermal.pyslowfast import build_model, last_checkpoint
 from tests.conftest import CONFIGS, small_overrides
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.programs import Program
 
 
 def run_net(*arguments, **options):
     """Starts tools/run_net.py with DEMO.yaml; give the rest of its arguments."""
-    command = [sys.executable, "-W", "ignore", "tools/run_net.py", "--cfg", str(CONFIGS / "DEMO.yaml"), *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=REPOSITORY, text=True, **pipes | options)
+    return Program("tools/run_net.py", "--cfg", CONFIGS / "DEMO.yaml", *arguments, **options)
 
 
 def finish(process):

@@ -3,15 +3,15 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from slowfast_thermal.export import runtime
 from slowfast_thermal.preparation.simulated import simulate_rooms
+from tests import programs
+from tests.conftest import CONFIGS
 
-ROOT = Path(__file__).parents[2]
-CONFIGURATION = str(ROOT / "configs" / "Thermal" / "SIMULATED.yaml")
+CONFIGURATION = str(CONFIGS / "SIMULATED.yaml")
 # Runs a program as if the forbidden modules were not installed.
 BLOCKED = f"""
 import runpy, sys
@@ -29,41 +29,24 @@ def room(tmp_path_factory):
     return root / "frames" / "SIM001_R1.h5"
 
 
-def call(*command):
-    return subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, capture_output=True, text=True)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("exported") / "folder"
-    done = call(
-        "tools/export.py",
-        "--cfg",
-        CONFIGURATION,
-        "--checkpoint",
-        "SIMULATED",
-        "--output",
-        path,
-        "EVENTS.THRESHOLD",
-        0.05,
-    )
+    chosen = ["--cfg", CONFIGURATION, "--checkpoint", "SIMULATED"]
+    done = programs.run("tools/export.py", *chosen, "--output", path, "EVENTS.THRESHOLD", 0.05)
     assert done.returncode == 0 and done.stdout.startswith(f"Wrote {path}"), done.stderr
     return path
 
 
 def test_a_folder_raises_the_events_of_the_network_without_torch(folder, room, tmp_path):
     options = ["--source", f"replay:{room}", "--speed", 0, "--tracks", "--output"]
-    done = call("-c", BLOCKED, folder / "run.py", *options, tmp_path / "exported", "--web", 0)
+    command = [sys.executable, "-c", BLOCKED, folder / "run.py", *options, tmp_path / "exported", "--web", 0]
+    done = subprocess.run(list(map(str, command)), cwd=programs.ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "The page is at http://127.0.0.1:" in done.stdout, done.stderr
-    chosen = ["--cfg", CONFIGURATION, "--checkpoint"]
-    assert (
-        call("tools/watch.py", *chosen, "SIMULATED", *options, tmp_path / "own", "EVENTS.THRESHOLD", 0.05).returncode
-        == 0
-    )
-    assert (
-        call("tools/watch.py", *chosen, folder, *options, tmp_path / "from_folder", "EVENTS.THRESHOLD", 0.05).returncode
-        == 0
-    )
+    for checkpoint, name in (("SIMULATED", "own"), (folder, "from_folder")):
+        chosen = ["--cfg", CONFIGURATION, "--checkpoint", checkpoint]
+        done = programs.run("tools/watch.py", *chosen, *options, tmp_path / name, "EVENTS.THRESHOLD", 0.05)
+        assert done.returncode == 0, done.stderr
     expected = (tmp_path / "own" / "events.jsonl").read_text()
     assert expected.count('"new"') >= 1
     for name in ("exported", "from_folder"):
@@ -81,7 +64,7 @@ def assert_similar(found, expected):
 def test_a_prediction_takes_a_folder_for_a_checkpoint(folder, room, tmp_path):
     for name, checkpoint in (("own", "SIMULATED"), ("exported", folder)):
         command = ["--cfg", CONFIGURATION, "--checkpoint", checkpoint, "--output", tmp_path / name, room]
-        done = call("tools/predict.py", *command)
+        done = programs.run("tools/predict.py", *command)
         assert done.returncode == 0, done.stderr
     own, exported = ((tmp_path / name / "tracks.jsonl").read_text().splitlines() for name in ("own", "exported"))
     assert len(own) > 5
@@ -99,7 +82,9 @@ def test_what_goes_along_needs_no_torch_and_what_would_is_noticed(tmp_path):
 
 
 def test_an_exported_folder_is_not_exported_again(folder, tmp_path):
-    done = call("tools/export.py", "--cfg", CONFIGURATION, "--checkpoint", folder, "--output", tmp_path / "again")
+    done = programs.run(
+        "tools/export.py", "--cfg", CONFIGURATION, "--checkpoint", folder, "--output", tmp_path / "again"
+    )
     assert done.returncode == 2 and "is exported already" in done.stderr and not (tmp_path / "again").exists()
-    done = call("tools/export.py", "--cfg", CONFIGURATION, "--checkpoint", "SIMULATED", "--output", folder)
+    done = programs.run("tools/export.py", "--cfg", CONFIGURATION, "--checkpoint", "SIMULATED", "--output", folder)
     assert done.returncode == 2 and "exists already" in done.stderr

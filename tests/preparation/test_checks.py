@@ -3,11 +3,8 @@
 import itertools
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -20,9 +17,9 @@ from slowfast_thermal.preparation.overlap import CLIP_FRAMES
 from slowfast_thermal.preparation.recording_checks import time_unit
 from slowfast_thermal.preparation.settings import DataSettings
 from slowfast_thermal.preparation.splits import split_again
+from tests import programs
+from tests.conftest import CONFIGS
 
-TOOL = Path(__file__).parents[2] / "tools" / "thermal_data.py"
-CONFIGS = Path(__file__).parents[2] / "configs" / "Thermal"
 TRAIN, VAL = ["annotations/train.json"], ["annotations/val.json"]
 FIRST_TIME, INTERVAL = 1000, 150
 
@@ -538,8 +535,7 @@ def test_checks_look_at_the_clips_of_the_configurations(tmp_path):
 
 
 def run_command(*arguments):
-    command = [sys.executable, "-W", "ignore", str(TOOL), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return programs.run("tools/thermal_data.py", *arguments)
 
 
 def test_the_command_tells_problems_by_its_exit_status(data):

@@ -1,10 +1,7 @@
 """Raw annotations become annotation files: on handmade records, and on the real ones against the files given with them."""
 
 import json
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -13,8 +10,8 @@ import pytest
 from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.conversion import convert, read_class_list
+from tests import programs
 
-TOOL = Path(__file__).parents[2] / "tools" / "thermal_data.py"
 PERSON = {"category": "person", "subcategory": "standing", "bbox": [0.5, 0.5, 0.25, 0.5], "object_id": 0}
 CHAIR = {"category": "furniture", "subcategory": "chair", "bbox": [0.25, 0.75, 0.2, 0.2], "object_id": 1}
 PHONE = {"category": "object", "subcategory": "phone", "bbox": [0.5, 0.5, 0.1, 0.1], "object_id": 2}
@@ -472,8 +469,7 @@ def test_impossible_settings_are_refused(data, settings, message):
 
 
 def run_command(*arguments):
-    command = [sys.executable, "-W", "ignore", str(TOOL), "convert", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return programs.run("tools/thermal_data.py", "convert", *arguments)
 
 
 def test_the_command_prints_what_was_kept_and_skipped(data, tmp_path):

@@ -1,18 +1,14 @@
 """Every keyframe is in val once; what a fold's train may not hold is known from names and times alone."""
 
 import json
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.checks import validate
 from slowfast_thermal.preparation.folds import read_folds, split_folds
-
-TOOL = Path(__file__).parents[2] / "tools" / "thermal_data.py"
+from tests import programs
 
 
 def annotate(folder, keyframes):
@@ -106,11 +102,11 @@ def test_a_folder_without_folds_is_named(tmp_path):
 
 
 def test_the_command_writes_folds_that_validate_accepts(synthetic_data, tmp_path):
-    command = [sys.executable, TOOL, "split", synthetic_data, tmp_path / "folds", "--by", "block", "--folds", "2"]
-    done = subprocess.run([*command, "--guard", "1"], capture_output=True, text=True)
+    command = ["tools/thermal_data.py", "split", synthetic_data, tmp_path / "folds", "--by", "block", "--folds", "2"]
+    done = programs.run(*command, "--guard", "1")
     assert done.returncode == 0, done.stderr
     assert "block_2" in done.stdout and f"Wrote {tmp_path / 'folds'}" in done.stdout
     for folder in read_folds(tmp_path / "folds").values():
         assert not validate(synthetic_data, [folder / "train.json"], [folder / "val.json"]).of("problem")
-    refused = subprocess.run(command[:-2], capture_output=True, text=True)
+    refused = programs.run(*command[:-2])
     assert refused.returncode == 2 and "give their number with --folds" in refused.stderr

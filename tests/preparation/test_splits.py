@@ -1,16 +1,12 @@
 """Annotation files are split anew without a loss; how keyframes are drawn is tested with the conversion too."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.splits import session_of, split_again
-
-TOOL = Path(__file__).parents[2] / "tools" / "thermal_data.py"
+from tests import programs
 
 
 def read(folder):
@@ -126,8 +122,7 @@ def test_the_session_is_what_stands_before_the_last_separator(name, session):
 
 def test_the_command_says_what_is_where(documents, tmp_path):
     write(tmp_path / "data" / "annotations", documents)
-    command = [sys.executable, "-W", "ignore", str(TOOL), "split", str(tmp_path / "data"), str(tmp_path / "new")]
-    done = subprocess.run([*command, "--by", "session"], capture_output=True, text=True)
+    done = programs.run("tools/thermal_data.py", "split", tmp_path / "data", tmp_path / "new", "--by", "session")
     assert done.returncode == 0, done.stderr
     val = sorted({image["sensor_id"] for image in read(tmp_path / "new")["val"]["images"]})
     assert done.stdout.splitlines()[2:] == [

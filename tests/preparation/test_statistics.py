@@ -2,9 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -20,9 +17,9 @@ from slowfast_thermal.preparation.statistics import (
     measure_readings,
     measure_times,
 )
+from tests import programs
 from tests.datasets.test_packets import lose, packets_of, room
 
-TOOL = Path(__file__).parents[2] / "tools" / "thermal_data.py"
 FILES = ["annotations/train.json"], ["annotations/val.json"]
 
 
@@ -153,8 +150,7 @@ def test_the_figures_of_the_real_recordings_are_those_of_the_files(real_data):
 
 def test_the_command_prints_tables_or_json(synthetic_data):
     def run(*options):
-        command = [sys.executable, "-W", "ignore", str(TOOL), "stats", str(synthetic_data), *options]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = programs.run("tools/thermal_data.py", "stats", synthetic_data, *options)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import small_overrides
 from tests.engine.test_processes import EXACT
-from tests.engine.test_train import REPOSITORY
+from tests.programs import ROOT as REPOSITORY
 
 CLUSTER = REPOSITORY / "tests" / "slurm" / "cluster.sh"
 
