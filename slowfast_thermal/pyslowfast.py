@@ -12,12 +12,12 @@ import logging
 import sys
 import types
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-import torchvision
 from fvcore.common.config import CfgNode
 from fvcore.common.registry import Registry
 
@@ -32,12 +32,39 @@ def _stand_in(name: str, **members: object) -> types.ModuleType:
     return module
 
 
+class _LateModule(types.ModuleType):
+    """A module whose functions import it when they are called."""
+
+    def __getattr__(self, member: str):
+        if member.startswith("__"):
+            raise AttributeError(member)
+        if (name := f"{self.__name__}.{member}") in sys.modules:
+            return sys.modules[name]
+        return lambda *args, **kwargs: getattr(importlib.import_module(self.__name__), member)(*args, **kwargs)
+
+
+@contextmanager
+def _imported_when_called(*names: str) -> Iterator[None]:
+    """While entered, what imports these modules gets such stand-ins, unless they are imported already."""
+    late = {name: _LateModule(name) for name in names if name not in sys.modules}
+    sys.modules.update(late)
+    try:
+        yield
+    finally:
+        for name in late:
+            del sys.modules[name]
+
+
 def _missing_from_pytorchvideo(name: str):
     def unavailable(*_args, **_kwargs):
         raise NotImplementedError(f"pytorchvideo's {name} needs a newer pytorchvideo than the installed one.")
 
     return unavailable
 
+
+# torchvision imports torch's compiler for a function that only GPUs call: seconds, which no command should wait for.
+with _imported_when_called("torch._dynamo", "torch._dynamo.utils"):
+    import torchvision
 
 # PySlowFast's RoI head imports detectron2's ROIAlign, which the package registry does not carry;
 # it is a thin wrapper of torchvision's operator with the same arguments.
@@ -68,7 +95,7 @@ if _IS_CHECKOUT:
         if not hasattr(_distributed, _name):
             setattr(_distributed, _name, _missing_from_pytorchvideo(_name))
 
-with warnings.catch_warnings():
+with _imported_when_called("matplotlib", "matplotlib.pyplot"), warnings.catch_warnings():
     # The libraries below PySlowFast use functions that torch and torchvision have deprecated.
     warnings.simplefilter("ignore")
     import slowfast.utils.checkpoint as checkpoint

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 from multiprocessing import forkserver, get_context, popen_forkserver
 from pathlib import Path
 from unittest import mock
@@ -48,14 +49,14 @@ class Program:
 
     Args:
         script: of Python, relative to the repository.
-        environ: as of subprocess; the own one without it.
+        ignore_warnings: those of Python, as `python -W ignore` does.
     """
 
-    def __init__(self, script: str | Path, *arguments: object, environ: dict[str, str] | None = None):
+    def __init__(self, script: str | Path, *arguments: object, ignore_warnings: bool = False):
         self._texts = [tempfile.NamedTemporaryFile("r") for _ in range(2)]
         names = [text.name for text in self._texts]
         command = [str(ROOT / script), *map(str, arguments)]
-        target, details = _run, (command, dict(os.environ if environ is None else environ), *names)
+        target, details = _run, (command, dict(os.environ), ignore_warnings, *names)
         self._process = get_context("forkserver").Process(target=target, args=details)
         with mock.patch.object(popen_forkserver.forkserver, "connect_to_new_process", _server.connect_to_new_process):
             self._process.start()
@@ -80,13 +81,15 @@ class Program:
         return out, err
 
 
-def _run(command: list[str], environ: dict[str, str], out: str, err: str) -> None:
+def _run(command: list[str], environ: dict[str, str], ignore_warnings: bool, out: str, err: str) -> None:
     for path, console in ((out, sys.stdout), (err, sys.stderr)):
         with open(path, "w") as file:
             os.dup2(file.fileno(), console.fileno())
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(ROOT)
+    if ignore_warnings:
+        warnings.simplefilter("ignore")
     sys.argv = command
     sys.path[0] = str(Path(command[0]).parent)
     runpy.run_path(command[0], run_name="__main__")

@@ -23,6 +23,20 @@ def test_importing_the_package_registers_everything_with_pyslowfast():
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
+def test_importing_the_package_leaves_out_what_takes_long_until_it_is_called():
+    script = (
+        "import sys, slowfast_thermal, torchvision\n"
+        "from slowfast.utils import misc\n"
+        "assert not {'torch._dynamo', 'matplotlib'} & sys.modules.keys()\n"
+        "assert misc.plt.figure().axes == []\n"
+        "is_supported = sys.modules['torchvision.ops.roi_align'].is_compile_supported\n"
+        "from torch._dynamo.utils import is_compile_supported\n"
+        "assert is_supported is not is_compile_supported and is_supported('cpu') == is_compile_supported('cpu')\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
 def test_the_roi_align_pools_what_detectron2_documents():
     from detectron2.layers import ROIAlign
 

@@ -18,9 +18,9 @@ from tests.conftest import CONFIGS, small_overrides
 from tests.programs import Program
 
 
-def run_net(*arguments, **options):
+def run_net(*arguments):
     """Starts tools/run_net.py with DEMO.yaml; give the rest of its arguments."""
-    return Program("tools/run_net.py", "--cfg", CONFIGS / "DEMO.yaml", *arguments, **options)
+    return Program("tools/run_net.py", "--cfg", CONFIGS / "DEMO.yaml", *arguments, ignore_warnings=True)
 
 
 def finish(process):
