@@ -18,22 +18,9 @@ ROOT = Path(__file__).parents[1]
 
 _server = forkserver.ForkServer()
 _server.set_forkserver_preload(
-    [
-        *("torch", "torch._dynamo", "torch.distributed.run", "torchvision", "torch.utils.tensorboard"),
-        *(
-            "h5py",
-            "hdf5plugin",
-            "pandas",
-            "scipy.ndimage",
-            "scipy.optimize",
-            "matplotlib.pyplot",
-            "cv2",
-            "av",
-            "PIL.Image",
-        ),
-        *("fvcore.common.config", "iopath.common.file_io", "simplejson", "jinja2", "tabulate", "tqdm", "pytest"),
-        *("onnx", "onnxruntime", "uvicorn", "starlette.applications"),
-    ]
+    "torch torch._dynamo torchvision torch.utils.tensorboard onnx onnxruntime fvcore.common.config iopath.common.file_io "
+    "h5py hdf5plugin pandas scipy.ndimage scipy.optimize matplotlib.pyplot cv2 av PIL.Image simplejson jinja2 tabulate tqdm "
+    "starlette.applications uvicorn pytest".split()
 )
 
 
