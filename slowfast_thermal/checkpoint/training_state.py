@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.distributed.checkpoint.stateful import Stateful
 
 from slowfast_thermal.checkpoint import checks
 from slowfast_thermal.checkpoint.files import read_file
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.files import replacing
+
+if TYPE_CHECKING:
+    from torch.distributed.checkpoint.stateful import Stateful  # takes a second
 
 
 @dataclass
@@ -44,7 +47,7 @@ class TrainingState:
     scaler: torch.amp.GradScaler
     classes: list[str]
     progress: Progress = field(default_factory=Progress)
-    memory: Stateful | None = None
+    memory: "Stateful | None" = None
     epoch_iters: int | None = None
     data: dict[str, str] = field(default_factory=dict)
 

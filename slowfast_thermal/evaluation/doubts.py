@@ -15,8 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from sklearn.neighbors import NearestNeighbors
-from sklearn.preprocessing import StandardScaler
 
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.annotations import Keyframe, load_annotations
@@ -134,6 +132,9 @@ def _by_predictions(people: People, persons: list[Person], classes: list[str]) -
 def _by_neighbours(people: People, persons: list[Person], classes: list[str]) -> list[Doubt]:
     if len(persons) < 3:
         return []
+    from sklearn.neighbors import NearestNeighbors  # takes a second, and few commands need it
+    from sklearn.preprocessing import StandardScaler
+
     x = StandardScaler().fit_transform(people.features)
     distances, places = NearestNeighbors(n_neighbors=len(x)).fit(x).kneighbors(x)
     same = (people.labels[places] * people.labels[:, None]).any(2)

@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from sklearn.ensemble import ExtraTreesClassifier
-from sklearn.metrics import roc_auc_score
 
 from slowfast_thermal.datasets.annotations import Keyframe, load_annotations
 from slowfast_thermal.datasets.recordings import Recording
@@ -61,6 +59,9 @@ def likeness(first: Path, second: Path, session_pattern: str, seed: int = 0) -> 
             )
         parts.append(np.array(values))
         halves.append(np.array([known.index(session) % 2 for session in sessions]))
+    from sklearn.ensemble import ExtraTreesClassifier  # takes a second, and few commands need it
+    from sklearn.metrics import roc_auc_score
+
     values, half = np.concatenate(parts), np.concatenate(halves)
     belongs = np.repeat([0, 1], [len(part) for part in parts])
     scores = np.zeros(len(values))
