@@ -18,6 +18,7 @@ setup(
         "fvcore",
         "iopath",
         "simplejson",
+        "defusedxml",
         "h5py",
         "numpy>=1.26",
         "pandas",

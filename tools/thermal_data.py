@@ -7,6 +7,7 @@ tools/thermal_data.py split FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py split FOLDER FOLDS_FOLDER --by block --folds 5 --guard 6
 tools/thermal_data.py doubts FOLDER DOUBTS_FOLDER --folds FOLDS_FOLDER [--cfg FILE] [KEY VALUE ...]
 tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
+tools/thermal_data.py import-annotations cvat TASK.xml FRAMES_FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py synthesize FOLDER [--rooms N] [--continuous HOURS]
 tools/thermal_data.py likeness FOLDER OTHER_FOLDER
 tools/thermal_data.py truth FOLDER TRUTH.json
@@ -26,9 +27,12 @@ from tqdm import tqdm
 
 from slowfast_thermal.config import load_config
 from slowfast_thermal.errors import BAD_INPUT, InputError, exit_codes
+from slowfast_thermal.preparation.annotations.importing import FORMATS, import_annotations
+from slowfast_thermal.preparation.annotations.raw import convert_raw
 from slowfast_thermal.preparation.checks import Report, validate
 from slowfast_thermal.preparation.continuous import simulate_hours
-from slowfast_thermal.preparation.conversion import convert, read_class_list
+from slowfast_thermal.preparation.conversion import Summary as ConversionSummary
+from slowfast_thermal.preparation.conversion import read_class_list
 from slowfast_thermal.preparation.folds import FOLD_SPLITS, read_folds, split_folds
 from slowfast_thermal.preparation.likeness import likeness
 from slowfast_thermal.preparation.settings import DataSettings
@@ -76,23 +80,36 @@ def parse_args() -> argparse.Namespace:
     command = commands.add_parser("convert", help="write train.json and val.json from raw annotations and recordings")
     command.add_argument("raw_dir", metavar="RAW_FOLDER", help="folder of raw annotations *.jsonl, a record a keyframe")
     command.add_argument("frames_dir", metavar="FRAMES_FOLDER", help="folder of recordings NAME.h5")
-    command.add_argument("output_dir", metavar="ANNOTATIONS_FOLDER", help="new or empty folder")
-    command.add_argument(
-        "--classes",
-        metavar="FILE",
-        help="JSON list of people's classes in the order of their ids, alone or as 'classes' of an object (default: those "
-        "that occur, sorted)",
+    add_conversion_arguments(command)
+
+    command = commands.add_parser(
+        "import-annotations", help="write train.json and val.json from another tool's annotations"
     )
     command.add_argument(
-        "--tolerance", type=int, default=50, help="between a keyframe and the nearest frame, ms (default 50)"
+        "format", choices=FORMATS, help="; ".join(f"{name}: {of.title}" for name, of in FORMATS.items())
+    )
+    command.add_argument("source", metavar="INPUT", help="file or folder of the annotations")
+    command.add_argument("frames_dir", metavar="FRAMES_FOLDER", help="folder of recordings NAME.h5")
+    command.add_argument(
+        "--action",
+        default="",
+        metavar="NAME",
+        help="where a person's action stands: 'label', or the name of an attribute (default: guessed and told)",
     )
     command.add_argument(
-        "--split", choices=SPLITS, default="session", help="what train and val do not share (default session)"
+        "--names",
+        default="",
+        metavar="PATTERN",
+        help="regular expression for pictures' names, such as '(?P<recording>.+)-(?P<frame>\\d+)' or with (?P<time>\\d+), ms "
+        "(default: a recording's name and a number)",
     )
-    add_split_arguments(command)
     command.add_argument(
-        "--split-as", metavar="FOLDER", help="keep the split of the train.json and val.json in this folder instead"
+        "--first-frame",
+        type=int,
+        choices=(0, 1),
+        help="number of a recording's first frame (default: guessed and told)",
     )
+    add_conversion_arguments(command)
 
     command = commands.add_parser("validate", help="list everything that is wrong with a data set")
     add_data_arguments(command)
@@ -197,6 +214,26 @@ def add_session_pattern(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_conversion_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("output_dir", metavar="ANNOTATIONS_FOLDER", help="new or empty folder")
+    command.add_argument(
+        "--classes",
+        metavar="FILE",
+        help="JSON list of people's classes in the order of their ids, alone or as 'classes' of an object (default: those "
+        "that occur, sorted)",
+    )
+    command.add_argument(
+        "--tolerance", type=int, default=50, help="between a keyframe and the nearest frame, ms (default 50)"
+    )
+    command.add_argument(
+        "--split", choices=SPLITS, default="session", help="what train and val do not share (default session)"
+    )
+    add_split_arguments(command)
+    command.add_argument(
+        "--split-as", metavar="FOLDER", help="keep the split of the train.json and val.json in this folder instead"
+    )
+
+
 def add_split_arguments(command: argparse.ArgumentParser) -> None:
     add_session_pattern(command)
     command.add_argument(
@@ -225,20 +262,31 @@ def run_synthesize(args: argparse.Namespace) -> None:
     print(f"Wrote {args.output_dir} ({summary.num_frames} frames)")
 
 
+def conversion_settings(args: argparse.Namespace) -> dict[str, object]:
+    return {
+        "classes": read_class_list(args.classes) if args.classes else None,
+        "tolerance": args.tolerance,
+        "split": args.split,
+        "session_pattern": args.session_pattern,
+        "val_fraction": args.val_fraction,
+        "seed": args.seed,
+        "split_as": args.split_as,
+    }
+
+
 def run_convert(args: argparse.Namespace) -> None:
-    summary = convert(
-        args.raw_dir,
-        args.frames_dir,
-        args.output_dir,
-        classes=read_class_list(args.classes) if args.classes else None,
-        tolerance=args.tolerance,
-        split=args.split,
-        session_pattern=args.session_pattern,
-        val_fraction=args.val_fraction,
-        seed=args.seed,
-        split_as=args.split_as,
-        progress=lambda paths: tqdm(paths, desc="raw files", disable=None),
-    )
+    settings = conversion_settings(args)
+    files = lambda paths: tqdm(paths, desc="raw files", disable=None)  # noqa: E731
+    print_conversion(convert_raw(args.raw_dir, args.frames_dir, args.output_dir, progress=files, **settings), args)
+
+
+def run_import_annotations(args: argparse.Namespace) -> None:
+    places = args.format, args.source, args.frames_dir, args.output_dir
+    reading = {"action": args.action, "names": args.names, "first_frame": args.first_frame}
+    print_conversion(import_annotations(*places, **reading, **conversion_settings(args)), args)
+
+
+def print_conversion(summary: ConversionSummary, args: argparse.Namespace) -> None:
     for split, boxes in summary.num_boxes.items():
         things = listed(summary.num_things[split]) or "none"
         print(
@@ -458,6 +506,7 @@ COMMANDS = {
     "split": run_split,
     "doubts": run_doubts,
     "convert": run_convert,
+    "import-annotations": run_import_annotations,
     "synthesize": run_synthesize,
     "likeness": run_likeness,
     "truth": run_truth,

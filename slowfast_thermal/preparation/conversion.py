@@ -1,9 +1,7 @@
 """Annotation files from what annotators left: keyframes matched to frames and split into train and val.
 
-A raw file (`*.jsonl`) holds one JSON record a line, one for each keyframe: `data_id` (name of the recording),
-`data_time` (ms) and `annotations`, each with `bbox` (centre x, centre y, width, height, divided by the image
-size), `category` (person, furniture or object) and `subcategory` (a person's action, or what thing it is).
-People become the annotations of an image, furniture and objects a list in the image itself.
+People become the annotations of an image, furniture and objects a list in the image itself. Where the records come from, see
+`annotations`.
 
 Letters: N frames of a recording.
 """
@@ -12,7 +10,7 @@ import itertools
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +18,7 @@ import numpy as np
 
 from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.datasets.recordings import Recording
-from slowfast_thermal.datasets.records import are_four_numbers, field
+from slowfast_thermal.datasets.records import are_four_numbers
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.folders import new_folder
 from slowfast_thermal.preparation.splits import (
@@ -30,7 +28,7 @@ from slowfast_thermal.preparation.splits import (
     keyframes_in_both,
     write_annotation_files,
 )
-from slowfast_thermal.user_input import CLASS_NAME, RECORDING_NAME, is_class_name, is_recording_name, shortened
+from slowfast_thermal.user_input import CLASS_NAME, is_class_name, shortened
 
 THINGS = ("furniture", "object")
 
@@ -53,12 +51,23 @@ class Summary(NamedTuple):
     skipped_boxes: dict[str, int]
 
 
-class _Record(NamedTuple):
-    """One line of a raw file: name of the recording, time in milliseconds, and everything it holds."""
+class Record(NamedTuple):
+    """One annotated frame.
+
+    Attributes:
+        recording: its name.
+        time: milliseconds on the recording's clock; None: `frame` is its index in the recording.
+        frame: see `time`.
+        annotations: each with `bbox` (centre x, centre y, width, height, divided by the image size), `category` (person, furniture
+            or object) and `subcategory` (a person's action, or what thing it is); `object_id` is the same for a person throughout.
+        extra: goes into the image as it is.
+    """
 
     recording: str
-    timestamp: int
-    content: dict
+    time: int | None
+    frame: int | None
+    annotations: list[dict]
+    extra: Mapping[str, object] = {}
 
 
 class _Keyframe(NamedTuple):
@@ -68,48 +77,30 @@ class _Keyframe(NamedTuple):
     people: list[dict]
 
 
-def _read_records(path: Path) -> Iterator[_Record]:
-    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        try:
-            content = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{where} is not valid JSON ({error}): correct or remove the line.") from None
-        recording = field(content, "data_id", str, where)
-        if not is_recording_name(recording):
-            raise InputError(
-                f"{where}: data_id {shortened(recording)} names a recording file, so it must have {RECORDING_NAME}: rename "
-                "the recording."
-            )
-        timestamp = field(content, "data_time", int, where)
-        if not 0 <= timestamp < 2**53:
-            raise InputError(
-                f"{where}: data_time {timestamp} is no time in milliseconds: correct it or remove the line."
-            )
-        for position, annotation in enumerate(field(content, "annotations", list, where)):
-            for key, kind in (("bbox", list), ("category", str), ("subcategory", str)):
-                field(annotation, key, kind, f"{where}, annotations[{position}]")
-        yield _Record(recording, timestamp, content)
-
-
 def _match(
-    records: Iterable[_Record], recording: Recording, tolerance: int, skipped: Counter
-) -> Iterator[tuple[_Record, int]]:
-    """The records of a recording that have a frame to themselves, each with the frame's index; the first one takes it."""
+    records: Iterable[Record], recording: Recording, tolerance: int, skipped: Counter
+) -> Iterator[tuple[Record, int]]:
+    """The records of a recording that have a frame to themselves, with their time and the frame's index; the first one takes it."""
     times, frames = set(), set()
     for record in records:
-        distances = np.abs(recording.timestamps - record.timestamp)
-        frame = int(distances.argmin())
-        if distances[frame] > tolerance:
-            skipped[f"no frame within {tolerance} ms"] += 1
-        elif record.timestamp in times:
+        if record.time is None:
+            frame = record.frame
+            if not 0 <= frame < recording.num_frames:
+                skipped["the recording has no frame of this number"] += 1
+                continue
+            record = record._replace(time=int(recording.timestamps[frame]))
+        else:
+            distances = np.abs(recording.timestamps - record.time)
+            frame = int(distances.argmin())
+            if distances[frame] > tolerance:
+                skipped[f"no frame within {tolerance} ms"] += 1
+                continue
+        if record.time in times:
             skipped["its time has a keyframe already"] += 1
         elif frame in frames:
             skipped["its frame has a keyframe already"] += 1
         else:
-            times.add(record.timestamp)
+            times.add(record.time)
             frames.add(frame)
             yield record, frame
 
@@ -127,11 +118,11 @@ def _box_fault(box: list) -> str | None:
 
 
 def _to_keyframe(
-    record: _Record, frame: int, recording: Recording, classes: Sequence[str] | None, skipped: Counter
+    record: Record, frame: int, recording: Recording, classes: Sequence[str] | None, skipped: Counter
 ) -> _Keyframe:
     """Sorts people, furniture and objects of a record; any class will do where there is no list."""
     people, objects = [], []
-    for annotation in record.content["annotations"]:
+    for annotation in record.annotations:
         category, subcategory = annotation["category"], annotation["subcategory"]
         if category not in ("person", *THINGS):
             skipped[f"category '{category}' is not person, furniture or object"] += 1
@@ -144,14 +135,13 @@ def _to_keyframe(
         else:
             kept = {key: annotation[key] for key in ("object_id", "attribute_obscured") if key in annotation}
             people.append({"bbox": annotation["bbox"], "category_name": subcategory, **kept})
-    image = {"id": f"{record.recording}_{record.timestamp}", "sensor_id": record.recording}
-    image |= {key: record.content[key] for key in ("mac_address",) if key in record.content}
-    image |= {"timestamp": record.timestamp, "width": recording.width, "height": recording.height, "frame_idx": frame}
+    image = {"id": f"{record.recording}_{record.time}", "sensor_id": record.recording, **record.extra}
+    image |= {"timestamp": record.time, "width": recording.width, "height": recording.height, "frame_idx": frame}
     return _Keyframe({**image, "objects": objects}, people)
 
 
 def _to_keyframes(
-    records: list[_Record],
+    records: list[Record],
     frames_dir: Path,
     classes: Sequence[str] | None,
     tolerance: int,
@@ -160,8 +150,10 @@ def _to_keyframes(
 ) -> list[_Keyframe]:
     """Keyframes in the order of recordings and time, with what was left out added to the counts."""
     keyframes = []
-    by_recording_and_time = sorted(records, key=lambda record: (record.recording, record.timestamp))
-    for name, group in itertools.groupby(by_recording_and_time, key=lambda record: record.recording):
+    in_order = sorted(
+        records, key=lambda record: (record.recording, record.frame if record.time is None else record.time)
+    )
+    for name, group in itertools.groupby(in_order, key=lambda record: record.recording):
         path = frames_dir / f"{name}.h5"
         if not path.is_file():
             skipped_keyframes[f"there is no recording {path.name}"] += len(list(group))
@@ -264,10 +256,12 @@ def _summarize(
 
 
 def convert(
-    raw_dir: str | Path,
+    records: Callable[[], Sequence[Record]],
     frames_dir: str | Path,
     output_dir: str | Path,
     *,
+    source: str,
+    remedy: str,
     classes: Sequence[str] | None = None,
     tolerance: int = 50,
     split: str = "session",
@@ -275,9 +269,10 @@ def convert(
     val_fraction: float = 0.2,
     seed: int = 0,
     split_as: str | Path | None = None,
-    progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
+    skipped_keyframes: Counter | None = None,
+    skipped_boxes: Counter | None = None,
 ) -> Summary:
-    """Writes `train.json` and `val.json` from raw annotation files and recordings.
+    """Writes `train.json` and `val.json` from annotated frames and recordings.
 
     They have the format that `annotations.load_annotations` reads; besides, every image has a list `objects` of
     {"bbox", "category" (furniture or object), "subcategory"}, with boxes as those of people. An image's `timestamp` is
@@ -286,9 +281,11 @@ def convert(
     left behind if the conversion fails.
 
     Args:
-        raw_dir: folder of `*.jsonl` files.
+        records: reads the annotated frames, once all else is known to be right.
         frames_dir: folder of recordings `NAME.h5`.
         output_dir: a folder that does not exist yet or is empty.
+        source: where the records are from, and
+        remedy: what to look at if nobody is left of them, for messages.
         classes: names in the order of their ids, from 0; people with another subcategory are left out. None takes
             all that occur, sorted.
         tolerance: how far the nearest frame may be from a keyframe's time, milliseconds.
@@ -298,39 +295,31 @@ def convert(
         seed: of the draw.
         split_as: folder of a `train.json` and a `val.json`. Their keyframes, by recording and time, go where they are
             there, the others are left out, and nothing is drawn.
-        progress: wraps the loop over the raw files, for example `tqdm.tqdm`.
+        skipped_keyframes, skipped_boxes: what `records` left out, and why; counted on.
 
     Raises:
         InputError: the output folder holds something already; a file, a line or a setting is wrong; nobody is left
             to write; or there are too few keyframes, recordings or sessions to split.
     """
-    raw_dir, frames_dir = Path(raw_dir), Path(frames_dir)
+    frames_dir = Path(frames_dir)
     if tolerance < 0:
         raise InputError(f"A tolerance of {tolerance} ms: choose 0 or a positive number.")
     check_split(split, session_pattern, val_fraction, seed)
     if classes is not None:
         _check_classes(classes, "The classes")
-    for folder, content in ((raw_dir, "raw annotations"), (frames_dir, "recordings")):
-        if not folder.is_dir():
-            raise InputError(f"Folder of {content} '{folder}' does not exist: correct its name.")
-    paths = sorted(raw_dir.glob("*.jsonl"))
-    if not paths:
-        raise InputError(f"{raw_dir} holds no *.jsonl file: give the folder of the raw annotations.")
-
-    skipped_keyframes, skipped_boxes = Counter(), Counter()
+    if not frames_dir.is_dir():
+        raise InputError(f"Folder of recordings '{frames_dir}' does not exist: correct its name.")
+    skipped_keyframes = Counter() if skipped_keyframes is None else skipped_keyframes
+    skipped_boxes = Counter() if skipped_boxes is None else skipped_boxes
     with new_folder(output_dir) as root:
-        records = [record for path in progress(paths) for record in _read_records(path)]
-        keyframes = _to_keyframes(records, frames_dir, classes, tolerance, skipped_keyframes, skipped_boxes)
+        keyframes = _to_keyframes(records(), frames_dir, classes, tolerance, skipped_keyframes, skipped_boxes)
         found = sorted({person["category_name"] for keyframe in keyframes for person in keyframe.people})
         if not found:
             reasons = [f"{reason} ({count} times)" for reason, count in (skipped_keyframes + skipped_boxes).items()]
-            raise InputError(
-                f"{raw_dir} gives no person's box ({'; '.join(reasons) or 'there are none'}): check that data_id names a "
-                f"recording in {frames_dir}, that data_time is in milliseconds of the recording's clock, and the class list."
-            )
+            raise InputError(f"{source} gives no person's box ({'; '.join(reasons) or 'there are none'}): {remedy}.")
         if classes is None:
             classes = found
-            _check_classes(classes, f"The people's subcategories in {raw_dir}")
+            _check_classes(classes, f"The people's actions in {source}")
         if split_as is None:
             is_val = draw_val([keyframe.image for keyframe in keyframes], split, session_pattern, val_fraction, seed)
             origin = f"split by {split}, seed {seed}"

@@ -9,7 +9,8 @@ import pytest
 
 from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.preparation.conversion import convert, read_class_list
+from slowfast_thermal.preparation.annotations.raw import convert_raw
+from slowfast_thermal.preparation.conversion import read_class_list
 from tests import programs
 
 PERSON = {"category": "person", "subcategory": "standing", "bbox": [0.5, 0.5, 0.25, 0.5], "object_id": 0}
@@ -48,7 +49,7 @@ class RawData:
         self.write("all", records)
 
     def convert(self, **settings):
-        return convert(self.raw, self.frames, self.output, **settings)
+        return convert_raw(self.raw, self.frames, self.output, **settings)
 
     def documents(self):
         return read_documents(self.output)
@@ -298,7 +299,7 @@ def test_a_given_split_is_kept_and_what_it_does_not_know_is_left_out(data, tmp_p
     folder.mkdir()
     for part, document in given.items():
         (folder / f"{part}.json").write_text(json.dumps(document))
-    summary = convert(data.raw, data.frames, tmp_path / "again", split_as=folder)
+    summary = convert_raw(data.raw, data.frames, tmp_path / "again", split_as=folder)
     for part, document in read_documents(tmp_path / "again").items():
         assert document["images"] == given[part]["images"]
     assert summary.skipped_keyframes == {f"not in {folder}": 1}
@@ -312,16 +313,16 @@ def test_a_given_split_must_tell_train_from_val(data, tmp_path):
     for part in ("train", "val"):
         (folder / f"{part}.json").write_text(json.dumps(documents["train"]))
     with pytest.raises(InputError, match="val.json: HALL_R1 at .* ms is in train.json too"):
-        convert(data.raw, data.frames, tmp_path / "again", split_as=folder)
+        convert_raw(data.raw, data.frames, tmp_path / "again", split_as=folder)
     (folder / "val.json").write_text(json.dumps({**documents["val"], "images": [], "annotations": []}))
     with pytest.raises(InputError, match="none into val"):
-        convert(data.raw, data.frames, tmp_path / "again", split_as=folder)
+        convert_raw(data.raw, data.frames, tmp_path / "again", split_as=folder)
 
 
 @pytest.mark.parametrize("split", ["keyframe", "recording", "session"])
 def test_a_seed_gives_the_same_files_again_and_seeds_differ(data, tmp_path, split):
     def written(seed, name):
-        convert(data.raw, data.frames, tmp_path / name, split=split, seed=seed)
+        convert_raw(data.raw, data.frames, tmp_path / name, split=split, seed=seed)
         return [(tmp_path / name / f"{part}.json").read_bytes() for part in ("train", "val")]
 
     first = written(0, "a")
@@ -334,7 +335,7 @@ def test_the_order_and_the_files_of_the_records_do_not_matter(data, tmp_path):
     data.convert()
     records = [json.loads(line) for path in data.raw.iterdir() for line in path.read_text().splitlines()]
     data.only(*(records[i] for i in np.random.default_rng(0).permutation(len(records))))
-    convert(data.raw, data.frames, tmp_path / "again")
+    convert_raw(data.raw, data.frames, tmp_path / "again")
     assert read_documents(tmp_path / "again") == data.documents()
 
 
@@ -415,11 +416,11 @@ def test_existing_files_are_not_overwritten(data):
 
 def test_missing_folders_and_raw_files_are_named(data, tmp_path):
     with pytest.raises(InputError, match=r"raw annotations '.*gone' does not exist"):
-        convert(tmp_path / "gone", data.frames, data.output)
+        convert_raw(tmp_path / "gone", data.frames, data.output)
     with pytest.raises(InputError, match=r"recordings '.*gone' does not exist"):
-        convert(data.raw, tmp_path / "gone", data.output)
+        convert_raw(data.raw, tmp_path / "gone", data.output)
     with pytest.raises(InputError, match=r"frames holds no \*\.jsonl file"):
-        convert(data.frames, data.frames, data.output)
+        convert_raw(data.frames, data.frames, data.output)
 
 
 @pytest.mark.parametrize(
@@ -518,7 +519,7 @@ def keyframes_of(folder):
 
 def test_the_real_raw_annotations_give_the_keyframes_and_boxes_of_the_given_files(real_data, tmp_path):
     classes = read_class_list(real_data / "annotations" / "class_mapping.json")
-    summary = convert(real_data / "raw_annotations", real_data / "frames", tmp_path, classes=classes)
+    summary = convert_raw(real_data / "raw_annotations", real_data / "frames", tmp_path, classes=classes)
     found, given = keyframes_of(tmp_path), keyframes_of(real_data / "annotations")
     assert found == given
     assert len(found) == 387 and sum(len(people) for _, people in found.values()) == 500

@@ -1,0 +1,66 @@
+"""COCO's JSON (https://cocodataset.org/#format-data): `images`, `annotations` with `bbox` left, top, width, height, `categories`."""
+
+from collections import Counter
+from pathlib import Path
+
+from slowfast_thermal.datasets.records import are_four_numbers, field, read_json
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.annotations.images import AnnotatedFrame, Contents, LabelledBox, corners, enclosing
+from slowfast_thermal.user_input import shortened
+
+# Where tools keep what number a person has.
+_TRACKS = ("track_id", "object_id", "instance_id")
+
+
+def read(path: Path) -> Contents:
+    """The images of a file, those without boxes too.
+
+    Raises:
+        InputError: it is not valid, or a record does not fit.
+    """
+    document = read_json(path)
+    images, skipped, notes = {}, Counter(), Counter()
+    for position, image in enumerate(field(document, "images", list, str(path))):
+        where = f"{path}, images[{position}]"
+        size = tuple(field(image, key, int, where) for key in ("width", "height"))
+        if min(size) <= 0:
+            raise InputError(f"{where}: width and height are {size}: both must be positive.")
+        frame = AnnotatedFrame(where, field(image, "file_name", str, where), None)
+        images[field(image, "id", (int, str), where)] = frame, size
+    labels = {}
+    for position, category in enumerate(field(document, "categories", list, str(path))):
+        where = f"{path}, categories[{position}]"
+        labels[field(category, "id", int, where)] = field(category, "name", str, where)
+    for position, annotation in enumerate(field(document, "annotations", list, str(path))):
+        where = f"{path}, annotations[{position}]"
+        image_id, label = field(annotation, "image_id", (int, str), where), field(annotation, "category_id", int, where)
+        if image_id not in images or label not in labels:
+            raise InputError(
+                f"{where}: image_id {shortened(image_id)} or category_id {shortened(label)} stands nowhere else in the file: "
+                "export it again."
+            )
+        frame, size = images[image_id]
+        if annotation.get("iscrowd") == 1:
+            skipped["a crowd, not a person"] += 1
+            continue
+        box = field(annotation, "bbox", list, where)
+        if not are_four_numbers(box):
+            raise InputError(f"{where}: bbox is {shortened(box)}, but must be four finite numbers.")
+        attributes = annotation.get("attributes", {})
+        if not isinstance(attributes, dict):
+            raise InputError(f"{where}: attributes are {shortened(attributes)}, but must be an object.")
+        turned = attributes.get("rotation", 0)
+        if isinstance(turned, (int, float)) and turned:
+            box = enclosing(*box, turned, about_corner=False)
+            notes["turned boxes, of which the upright box around them was taken"] += 1
+        track = next((v for key in _TRACKS for v in (annotation.get(key), attributes.get(key)) if type(v) is int), None)
+        texts = {
+            key: _text(value) for key, value in attributes.items() if key not in ("rotation", "occluded", *_TRACKS)
+        }
+        score = annotation.get("score")
+        frame.boxes.append(LabelledBox(corners(*box, size), labels[label], texts, track, score))
+    return Contents([frame for frame, _ in images.values()], skipped, notes)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
