@@ -8,6 +8,7 @@ tools/thermal_data.py split FOLDER FOLDS_FOLDER --by block --folds 5 --guard 6
 tools/thermal_data.py doubts FOLDER DOUBTS_FOLDER --folds FOLDS_FOLDER [--cfg FILE] [KEY VALUE ...]
 tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py import-annotations cvat TASK.xml FRAMES_FOLDER ANNOTATIONS_FOLDER
+tools/thermal_data.py export-annotations cvat FOLDER OUTPUT [--predictions tracks.jsonl]
 tools/thermal_data.py synthesize FOLDER [--rooms N] [--continuous HOURS]
 tools/thermal_data.py likeness FOLDER OTHER_FOLDER
 tools/thermal_data.py truth FOLDER TRUTH.json
@@ -27,6 +28,7 @@ from tqdm import tqdm
 
 from slowfast_thermal.config import load_config
 from slowfast_thermal.errors import BAD_INPUT, InputError, exit_codes
+from slowfast_thermal.preparation.annotations.exporting import EXPORTS, export_annotations
 from slowfast_thermal.preparation.annotations.importing import FORMATS, import_annotations
 from slowfast_thermal.preparation.annotations.raw import convert_raw
 from slowfast_thermal.preparation.checks import Report, validate
@@ -110,6 +112,19 @@ def parse_args() -> argparse.Namespace:
         help="number of a recording's first frame (default: guessed and told)",
     )
     add_conversion_arguments(command)
+
+    command = commands.add_parser(
+        "export-annotations", help="write annotated and predicted people for a labelling tool"
+    )
+    command.add_argument("format", choices=EXPORTS, help="; ".join(f"{name}: {what}" for name, what in EXPORTS.items()))
+    add_data_arguments(command)
+    command.add_argument("output_dir", metavar="OUTPUT", help="new or empty folder")
+    command.add_argument(
+        "--predictions",
+        metavar="FILE",
+        help="tracks.jsonl of tools/predict.py, whose people are suggested where nobody annotated",
+    )
+    add_config_argument(command)
 
     command = commands.add_parser("validate", help="list everything that is wrong with a data set")
     add_data_arguments(command)
@@ -284,6 +299,21 @@ def run_import_annotations(args: argparse.Namespace) -> None:
     places = args.format, args.source, args.frames_dir, args.output_dir
     reading = {"action": args.action, "names": args.names, "first_frame": args.first_frame}
     print_conversion(import_annotations(*places, **reading, **conversion_settings(args)), args)
+
+
+def run_export_annotations(args: argparse.Namespace) -> None:
+    train, val, settings = data_settings(args)
+    count = export_annotations(
+        args.format,
+        args.data_dir,
+        args.output_dir,
+        annotations=[*train, *val],
+        predictions=args.predictions,
+        settings=settings,
+        progress=lambda steps, number: tqdm(steps, "recordings", number, disable=None),
+    )
+    print("; ".join(f"{number} {what}" for what, number in count.items()))
+    print(f"Wrote {args.output_dir}")
 
 
 def print_conversion(summary: ConversionSummary, args: argparse.Namespace) -> None:
@@ -507,6 +537,7 @@ COMMANDS = {
     "doubts": run_doubts,
     "convert": run_convert,
     "import-annotations": run_import_annotations,
+    "export-annotations": run_export_annotations,
     "synthesize": run_synthesize,
     "likeness": run_likeness,
     "truth": run_truth,

@@ -20,6 +20,7 @@ from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.datasets.records import are_four_numbers
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.preparation.annotations.images import THINGS
 from slowfast_thermal.preparation.folders import new_folder
 from slowfast_thermal.preparation.splits import (
     SESSION_PATTERN,
@@ -29,8 +30,6 @@ from slowfast_thermal.preparation.splits import (
     write_annotation_files,
 )
 from slowfast_thermal.user_input import CLASS_NAME, is_class_name, shortened
-
-THINGS = ("furniture", "object")
 
 
 class Summary(NamedTuple):

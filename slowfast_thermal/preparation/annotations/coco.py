@@ -1,6 +1,8 @@
 """COCO's JSON (https://cocodataset.org/#format-data): `images`, `annotations` with `bbox` left, top, width, height, `categories`."""
 
+import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from slowfast_thermal.datasets.records import are_four_numbers, field, read_json
@@ -64,3 +66,39 @@ def read(path: Path) -> Contents:
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def write(
+    folder: Path, frames: Sequence[tuple[str, tuple[int, int], list[LabelledBox]]], classes: Sequence[str]
+) -> None:
+    """Writes `instances.json`: an annotation for each action of each person, with `track_id`, and `score` of what was predicted.
+
+    Args:
+        folder: with the pictures in `images`.
+        frames: name, width and height, and boxes of each picture.
+        classes: the actions.
+    """
+    names = [*classes, *sorted({box.label for _, _, boxes in frames for box in boxes} - set(classes))]
+    document = {
+        "images": [],
+        "annotations": [],
+        "categories": [{"id": number, "name": name} for number, name in enumerate(names, start=1)],
+    }
+    for number, (name, (width, height), boxes) in enumerate(frames, start=1):
+        document["images"].append({"id": number, "file_name": name, "width": width, "height": height})
+        for box in boxes:
+            x1, y1, x2, y2 = (round(value * side, 4) for value, side in zip(box.corners, (width, height) * 2))
+            record = {
+                "id": len(document["annotations"]) + 1,
+                "image_id": number,
+                "category_id": names.index(box.label) + 1,
+            }
+            record |= {
+                "bbox": [x1, y1, round(x2 - x1, 4), round(y2 - y1, 4)],
+                "area": round((x2 - x1) * (y2 - y1), 4),
+                "iscrowd": 0,
+            }
+            told = dict(box.attributes) | ({} if box.track is None else {"track_id": box.track})
+            record |= {"attributes": told} if told else {}
+            document["annotations"].append(record if box.score is None else {**record, "score": round(box.score, 4)})
+    (folder / "instances.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -4,13 +4,16 @@ In a video a person is a track: boxes in frames that somebody set (`keyframe="1"
 which a file may hold or leave to the reader. Frames that somebody set a box in are taken, with everyone who is there.
 """
 
+import itertools
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.annotations.images import (
+    THINGS,
     AnnotatedFrame,
     Contents,
     LabelledBox,
@@ -113,3 +116,89 @@ def _corners(box: Element, size: tuple[float, float], where: str, notes: Counter
 
 def _attributes(element: Element) -> dict[str, str]:
     return {attribute.get("name", ""): (attribute.text or "").strip() for attribute in element.findall("attribute")}
+
+
+def write(
+    path: Path, video: str, num_frames: int, size: tuple[int, int], boxes: Mapping[int, list[LabelledBox]]
+) -> None:
+    """Writes tracks of a video: people with the attribute `action`, and things with `subcategory`.
+
+    Args:
+        path: of the file.
+        video: name of the video.
+        num_frames: of the video.
+        size: its width and height.
+        boxes: by frame; whoever is not in one of these frames is outside there.
+    """
+    tracks: dict[tuple, dict[int, LabelledBox]] = {}
+    for frame in sorted(boxes):
+        for place, box in enumerate(boxes[frame]):
+            kind = box.label if box.label in THINGS else "person"
+            known = kind, box.track, box.score is None, None
+            if box.track is None or frame in tracks.get(known, ()):
+                known = (
+                    kind,
+                    None,
+                    box.score is None,
+                    (frame, place),
+                )  # nobody's number, or one more action of the same person
+            tracks.setdefault(known, {})[frame] = box
+    root = Element("annotations")
+    SubElement(root, "version").text = "1.1"
+    task = SubElement(SubElement(root, "meta"), "task")
+    for key, value in (("name", path.stem), ("size", num_frames), ("mode", "interpolation"), ("source", video)):
+        SubElement(task, key).text = str(value)
+    original = SubElement(task, "original_size")
+    for key, value in zip(("width", "height"), size):
+        SubElement(original, key).text = str(value)
+    numbers = {number for _, number, _, _ in tracks}
+    free, used = (number for number in itertools.count() if number not in numbers), set()
+    for (kind, wanted, _, _), at in tracks.items():
+        number = next(free) if wanted is None or wanted in used else wanted
+        used.add(number)
+        _write_track(root, number, kind, at, sorted(boxes), num_frames, size)
+    indent(root)
+    ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _write_track(
+    root: Element,
+    number: int,
+    label: str,
+    at: Mapping[int, LabelledBox],
+    frames: Sequence[int],
+    num_frames: int,
+    size: tuple[int, int],
+) -> None:
+    track = SubElement(root, "track", id=str(number), label=label, source="manual")
+    last = None
+    after = [frame + 1 for frame in at if frame + 1 < num_frames and frame + 1 not in frames]
+    for frame in sorted({*frames, *after}):
+        box = at.get(frame)
+        if box is None and last is None:
+            continue
+        shown = box or last
+        edges = (f"{value * side:.4f}" for value, side in zip(shown.corners, size * 2))
+        element = SubElement(track, "box", frame=str(frame), keyframe="1", outside="0" if box else "1", occluded="0")
+        element.attrib.update(zip(("xtl", "ytl", "xbr", "ybr"), edges), z_order="0")
+        told = dict(shown.attributes) if label in THINGS else {"action": shown.label, **shown.attributes}
+        told |= {} if shown.score is None else {"score": f"{shown.score:.2f}"}
+        for name, value in told.items():
+            SubElement(element, "attribute", name=name).text = value
+        last = box
+
+
+def write_labels(path: Path, classes: Sequence[str]) -> None:
+    """Writes the labels that a task of CVAT needs, for its 'Raw' constructor."""
+    action = {
+        "name": "action",
+        "mutable": True,
+        "input_type": "select",
+        "default_value": classes[0],
+        "values": list(classes),
+    }
+    score = {"name": "score", "mutable": True, "input_type": "text", "default_value": "", "values": [""]}
+    thing = {"name": "subcategory", "mutable": False, "input_type": "text", "default_value": "", "values": [""]}
+    labels = [{"name": "person", "type": "rectangle", "attributes": [action, score]}]
+    labels += [{"name": name, "type": "rectangle", "attributes": [thing]} for name in THINGS]
+    path.write_text(json.dumps(labels, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

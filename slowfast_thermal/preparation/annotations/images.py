@@ -16,6 +16,9 @@ from slowfast_thermal.errors import InputError
 PEOPLE = ("person", "people", "human", "pedestrian")
 """Labels that say that somebody is there, and not what they do."""
 
+THINGS = ("furniture", "object")
+"""Labels of what is no person."""
+
 
 class LabelledBox(NamedTuple):
     """A box as somebody drew it.

@@ -10,28 +10,28 @@ import h5py
 
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.annotations import ava, coco, cvat, label_studio, voc, yolo
-from slowfast_thermal.preparation.annotations.images import PEOPLE, AnnotatedFrame, Contents, LabelledBox
+from slowfast_thermal.preparation.annotations.images import PEOPLE, THINGS, AnnotatedFrame, Contents, LabelledBox
 from slowfast_thermal.preparation.annotations.naming import Naming, Place, guess_first, known_recordings, read_pattern
-from slowfast_thermal.preparation.conversion import THINGS, Record, Summary, convert
+from slowfast_thermal.preparation.conversion import Record, Summary, convert
 
 
 class Format(NamedTuple):
-    """A format of annotations: what people call it, whether it is a folder, and its reader."""
+    """A format of annotations: what people call it, its reader, and the ending of its files; "" where a folder is read as a whole."""
 
     title: str
-    is_folder: bool
     read: Callable[[Path], Contents]
+    suffix: str
 
 
 FORMATS = {
-    "coco": Format("COCO JSON", False, coco.read),
-    "cvat": Format("CVAT XML 1.1, of images or a video", False, cvat.read),
-    "label-studio": Format("Label Studio JSON", False, label_studio.read),
-    "ava": Format("AVA CSV", False, ava.read),
-    "yolo": Format("a folder of YOLO's text files", True, yolo.read),
-    "voc": Format("a folder of Pascal VOC's XML files", True, voc.read),
+    "coco": Format("COCO JSON", coco.read, ".json"),
+    "cvat": Format("CVAT XML 1.1, of images or a video", cvat.read, ".xml"),
+    "label-studio": Format("Label Studio JSON", label_studio.read, ".json"),
+    "ava": Format("AVA CSV", ava.read, ".csv"),
+    "yolo": Format("a folder of YOLO's text files", yolo.read, ""),
+    "voc": Format("a folder of Pascal VOC's XML files", voc.read, ""),
 }
-"""By name."""
+"""By name. Of those with files a folder may be given too."""
 
 # Attributes that tell what somebody does, by what tools and people call them.
 _ACTIONS = ("action", "actions", "activity", "subcategory", "posture", "pose", "behaviour", "behavior")
@@ -53,7 +53,7 @@ def import_annotations(
 
     Args:
         kind: one of FORMATS.
-        source: its file or folder.
+        source: its file, or a folder.
         frames_dir: folder of recordings `NAME.h5`.
         output_dir: a folder that does not exist yet or is empty.
         action: where a person's action stands: "label", or the name of an attribute; guessed if empty.
@@ -158,7 +158,8 @@ def _guess_action(frames: Sequence[AnnotatedFrame]) -> str:
     names: Counter[str] = Counter()
     for frame in frames:
         for box in frame.boxes:
-            names.update(box.attributes)
+            if box.label.lower() not in THINGS:
+                names.update(box.attributes)
     for name in _ACTIONS:
         for found in names:
             if found.lower() == name:
@@ -186,39 +187,42 @@ def _annotation(box: LabelledBox, where: str, skipped: Counter) -> dict | None:
 
 
 def _read(kind: str, source: Path) -> Contents:
-    format = FORMATS[kind]
+    title, read, suffix = FORMATS[kind]
     if not source.exists():
         raise InputError(f"'{source}' does not exist: correct its name.")
-    if source.is_dir() != format.is_folder:
-        wanted = "a folder" if format.is_folder else "a file"
-        raise InputError(
-            f"'{source}' is {'a folder' if source.is_dir() else 'a file'}, but {format.title} is {wanted}{_hint(source)}."
-        )
-    try:
-        return format.read(source)
-    except InputError as error:
-        likely = guess_format(source)
-        if likely in (None, kind):
-            raise
-        raise InputError(
-            f"{source} is not {format.title}, it looks like {FORMATS[likely].title}: import it as '{likely}'."
-        ) from error
-
-
-def _hint(source: Path) -> str:
     likely = guess_format(source)
-    return f": it looks like {FORMATS[likely].title}, so import it as '{likely}'" if likely else ": give one"
+    hint = (
+        f": it looks like {FORMATS[likely].title}, so import it as '{likely}'." if likely not in (None, kind) else "."
+    )
+    if source.is_file() and not suffix:
+        raise InputError(f"'{source}' is a file, and not {title}{hint}")
+    paths = [source]
+    if source.is_dir() and suffix:
+        paths = sorted(source.glob(f"*{suffix}"))
+        if not paths:
+            raise InputError(f"'{source}' holds no *{suffix} file, as {title} is{hint}")
+    try:
+        parts = [read(path) for path in paths]
+    except InputError as error:
+        if hint == ".":
+            raise
+        raise InputError(f"'{source}' is not {title}{hint}") from error
+    return Contents(
+        [frame for part in parts for frame in part.frames],
+        sum((part.skipped for part in parts), Counter()),
+        sum((part.notes for part in parts), Counter()),
+    )
 
 
 def guess_format(source: Path) -> str | None:
     """What a file or folder looks like, None if like nothing that is known."""
     if source.is_dir():
-        return "voc" if any(source.glob("*.xml")) else "yolo" if any(source.glob("*.txt")) else None
+        inside = next((path for suffix in ("xml", "json", "csv") for path in sorted(source.glob(f"*.{suffix}"))), None)
+        return guess_format(inside) if inside else "yolo" if any(source.rglob("*.txt")) else None
     with open(source, encoding="utf-8-sig", errors="replace") as file:
-        head = file.read(4096)
-    text = head.lstrip()
+        text = file.read(4096).lstrip()
     if text.startswith("<"):
-        return "cvat" if "<annotations" in text else None
+        return "cvat" if "<annotations" in text else "voc" if "<annotation" in text else None
     if text.startswith(("{", "[")):
         try:
             document = json.loads(source.read_text(encoding="utf-8-sig", errors="replace"))
@@ -228,5 +232,5 @@ def guess_format(source: Path) -> str | None:
             return "coco"
         is_task = isinstance(document, list) and document and isinstance(document[0], dict) and "data" in document[0]
         return "label-studio" if is_task else None
-    first = text.partition("\n")[0].split(",")
-    return "ava" if len(first) in (7, 8) else None
+    fields = text.partition("\n")[0].split(",")
+    return "ava" if len(fields) in (7, 8) else None

@@ -4,15 +4,27 @@ In a video a region has a box in some frames, counted from 1; it is interpolated
 frames that have a box of somebody are taken, with everyone who is there.
 """
 
+import json
 import re
 import urllib.parse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from slowfast_thermal.datasets.records import field, read_json
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.preparation.annotations.images import AnnotatedFrame, Contents, LabelledBox, enclosing, number_of
+from slowfast_thermal.preparation.annotations.images import (
+    THINGS,
+    AnnotatedFrame,
+    Contents,
+    LabelledBox,
+    enclosing,
+    number_of,
+)
 
+# Numbers that this project gives to people, in the ids of their regions.
+_PERSON = re.compile(r"^person(\d+)-")
 # What Label Studio puts before the name of a file that was uploaded.
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 
@@ -68,9 +80,13 @@ def _read_task(result: list, source: str, where: str, contents: Contents) -> Non
         value, attributes = region.get("value", {}), choices.get(region.get("id"), {})
         if kind in ("rectanglelabels", "rectangle"):
             size = tuple(number_of(region.get(f"original_{side}", 100), here) for side in ("width", "height"))
-            label = next(iter(value.get("rectanglelabels") or ()), "")
             frame = frames.setdefault(None, AnnotatedFrame(here, source, None))
-            frame.boxes.append(LabelledBox(_corners(value, size, here, contents.notes), label, attributes))
+            known = _PERSON.match(str(region.get("id")))
+            track = int(known[1]) if known else None
+            box = _corners(value, size, here, contents.notes)
+            frame.boxes.extend(
+                LabelledBox(box, label, attributes, track) for label in value.get("rectanglelabels") or [""]
+            )
         elif kind == "videorectangle":
             is_video = True
             label = next(iter(value.get("labels") or ()), "")
@@ -117,3 +133,70 @@ def _corners(value: dict, size: tuple[float, float], where: str, notes: Counter)
         x, y, width, height = left / size[0], top / size[1], wide / size[0], high / size[1]
         notes["turned boxes, of which the upright box around them was taken"] += 1
     return x, y, x + width, y + height
+
+
+def write(
+    folder: Path, frames: Sequence[tuple[str, tuple[int, int], list[LabelledBox]]], classes: Sequence[str]
+) -> None:
+    """Writes `tasks.json`, whose pictures Label Studio finds as local files, and `label_config.xml` of the project.
+
+    What was annotated is an annotation, what was predicted a prediction with its score.
+
+    Args:
+        folder: with the pictures in `images`.
+        frames: name, width and height, and boxes of each picture.
+        classes: the actions.
+    """
+    tasks = []
+    for name, size, boxes in frames:
+        drawn = [box for box in boxes if box.score is None]
+        guessed = [box for box in boxes if box.score is not None]
+        task = {"data": {"image": f"/data/local-files/?d=images/{urllib.parse.quote(name)}"}}
+        if drawn or not boxes:
+            task["annotations"] = [{"result": _results(drawn, size)}]
+        if guessed:
+            score = sum(box.score for box in guessed) / len(guessed)
+            task["predictions"] = [
+                {"model_version": "slowfast_thermal", "score": score, "result": _results(guessed, size)}
+            ]
+        tasks.append(task)
+    (folder / "tasks.json").write_text(json.dumps(tasks, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    names = [*classes, *(name for name in THINGS if any(box.label == name for _, _, boxes in frames for box in boxes))]
+    view = Element("View")
+    SubElement(view, "Image", name="image", value="$image")
+    labels = SubElement(view, "RectangleLabels", name="label", toName="image", choice="multiple")
+    for name in names:
+        SubElement(labels, "Label", value=name)
+    SubElement(view, "TextArea", name="subcategory", toName="image", perRegion="true")
+    indent(view)
+    ElementTree(view).write(folder / "label_config.xml", encoding="utf-8")
+
+
+def _results(boxes: list[LabelledBox], size: tuple[int, int]) -> list[dict]:
+    """A region for each person, with all actions of the same box."""
+    regions: dict[tuple, dict] = {}
+    told = []
+    for box in boxes:
+        known = box.corners, box.track
+        if known not in regions:
+            number = "" if box.track is None else f"person{box.track}-"
+            region = f"{number}{len(regions)}"
+            x1, y1, x2, y2 = (100 * value for value in box.corners)
+            value = {"x": x1, "y": y1, "width": x2 - x1, "height": y2 - y1, "rotation": 0, "rectanglelabels": []}
+            regions[known] = {
+                "id": region, "type": "rectanglelabels", "from_name": "label", "to_name": "image",
+                "original_width": size[0], "original_height": size[1], "image_rotation": 0, "value": value,
+            }  # fmt: skip
+            regions[known] |= {} if box.score is None else {"score": box.score}
+            if word := box.attributes.get("subcategory"):
+                told.append(
+                    {
+                        "id": region,
+                        "type": "textarea",
+                        "from_name": "subcategory",
+                        "to_name": "image",
+                        "value": {"text": [word]},
+                    }
+                )
+        regions[known]["value"]["rectanglelabels"].append(box.label)
+    return [*regions.values(), *told]

@@ -323,11 +323,11 @@ def test_a_hundred_thousand_boxes_are_read(imports):
 @pytest.mark.parametrize(
     ("kind", "name", "content", "message"),
     [
-        ("coco", "a.xml", cvat_images([]), "is not COCO JSON, it looks like CVAT XML 1.1, of images or a video: import it as 'cvat'"),
-        ("cvat", "a.json", [studio_task("a.png", [])], "it looks like Label Studio JSON: import it as 'label-studio'"),
-        ("label-studio", "a.json", coco(), "it looks like COCO JSON: import it as 'coco'"),
-        ("coco", "a.csv", "v,1,0,0,1,1,3,0\n", "it looks like AVA CSV: import it as 'ava'"),
-        ("voc", "a.json", coco(), "is a file, but a folder of Pascal VOC's XML files is a folder: it looks like COCO JSON"),
+        ("coco", "a.xml", cvat_images([]), "is not COCO JSON: it looks like CVAT XML 1.1, of images or a video, so import it as 'cvat'."),
+        ("cvat", "a.json", [studio_task("a.png", [])], "it looks like Label Studio JSON, so import it as 'label-studio'"),
+        ("label-studio", "a.json", coco(), "it looks like COCO JSON, so import it as 'coco'"),
+        ("coco", "a.csv", "v,1,0,0,1,1,3,0\n", "it looks like AVA CSV, so import it as 'ava'"),
+        ("voc", "a.json", coco(), "is a file, and not a folder of Pascal VOC's XML files: it looks like COCO JSON"),
         ("cvat", "a.xml", "<!DOCTYPE a [<!ENTITY b 'c'>]><annotations/>", "declares a document type or entities"),
         ("cvat", "a.xml", "<annotations><track", "is not valid XML"),
         ("cvat", "a.xml", cvat_images([("HALL_R1_1", cvat_box((1, 1, "x", 2), "a"))]), "box xbr: 'x' is no finite number"),
