@@ -11,7 +11,7 @@ from PIL import Image
 from slowfast_thermal.datasets.recordings import Recording
 
 # Pixels of the longer side of a picture, about.
-ENLARGED = 720
+ENLARGED = 480
 
 
 def write_pictures(
@@ -37,7 +37,7 @@ def write_video(path: Path, recording: Recording, factor: int, limits: tuple[flo
     rate = Fraction(max(recording.num_frames - 1, 1) * 1000, span).limit_denominator(1000)
     with av.open(str(path), "w", format="mp4") as file:
         stream = file.add_stream(
-            "h264", rate=max(rate, Fraction(1, 10)), options={"crf": "16", "preset": "veryfast", "g": "12"}
+            "h264", rate=max(rate, Fraction(1, 10)), options={"crf": "18", "preset": "superfast", "g": "12"}
         )
         stream.width, stream.height = recording.width * factor, recording.height * factor
         stream.pix_fmt = "yuv420p"
