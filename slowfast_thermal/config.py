@@ -255,6 +255,8 @@ def _add_events_node(cfg: CfgNode) -> None:
     cfg.EVENTS.COOL_DOWN = 30.0
     # Time constant in seconds of the exponential average of scores; 0 for none.
     cfg.EVENTS.SMOOTHING = 2.0
+    # Gigabytes that clips of events may take; where it is more the oldest ones are removed.
+    cfg.EVENTS.CLIP_GIGABYTES = 10.0
 
 
 def load_config(path: str, overrides: list[str]) -> CfgNode:

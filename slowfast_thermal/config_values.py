@@ -135,6 +135,7 @@ _RULES = {
     "DETECTION.SPATIAL_SCALE_FACTOR": whole(1),
     "DIST_TIMEOUT": above_0(1e9, "a number of seconds"),
     **{f"EVENTS.{key}": rule for key, rule in _EVENTS.items()},
+    "EVENTS.CLIP_GIGABYTES": above_0(1e6),
     "EVENTS.KINDS": Rule(
         lambda v: isinstance(v, list) and all(map(_is_kind_of_event, v)),
         "a list of kinds such as {'NAME': 'fall', 'CLASSES': ['lying']}, each perhaps with "

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from slowfast_thermal.errors import InputError
 
@@ -92,6 +93,27 @@ def open_dataset(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
         raise InputError(f"{path} has no data set '{key}': it is no thermal recording.")
     _check_source(dataset, folder, where, _MAX_LINKS)
     return dataset
+
+
+def check_frames(frames: h5py.Dataset, path: Path, may_grow: bool = False) -> None:
+    """Raises InputError unless the data set holds pictures; of one that may grow there may be none yet."""
+    is_number = np.issubdtype(frames.dtype, np.floating) or np.issubdtype(frames.dtype, np.integer)
+    if frames.ndim != 3 or 0 in frames.shape[may_grow:] or not is_number or math.prod(frames.shape[1:]) > _MAX_PIXELS:
+        raise InputError(
+            f"{path}: 'frames' has shape {frames.shape} and type {frames.dtype}, but must be "
+            "temperatures of shape (frames, height, width)."
+        )
+
+
+def check_times(times: h5py.Dataset, path: Path, num_frames: int | None = None) -> None:
+    """Raises InputError unless the data set holds times, as many as there are frames if that is known."""
+    is_whole = np.issubdtype(times.dtype, np.integer)
+    if times.ndim != 1 or num_frames not in (None, *times.shape) or not is_whole:
+        wanted = "(frames,)" if num_frames is None else f"({num_frames},)"
+        raise InputError(
+            f"{path}: 'timestamps' has shape {times.shape} and type {times.dtype}, but must "
+            f"be integer milliseconds of shape {wanted}, one a frame."
+        )
 
 
 def _check_links(file: h5py.File, name: str, folder: str, where: str, links_left: int) -> None:

@@ -17,7 +17,7 @@ import torch
 
 from slowfast_thermal.datasets.annotations import Keyframe
 from slowfast_thermal.datasets.filling import Gaps, fill_forward, fill_from, fill_whole
-from slowfast_thermal.datasets.hdf5 import open_dataset, open_file
+from slowfast_thermal.datasets.hdf5 import check_frames, check_times, open_dataset, open_file
 from slowfast_thermal.datasets.packets import RecordingRepair, Repair
 from slowfast_thermal.datasets.units import unit_of
 from slowfast_thermal.errors import InputError
@@ -96,21 +96,12 @@ class Recording:
 
     def _open(self) -> None:
         self._file = open_file(self.path)
-        self._frames = frames = open_dataset(self._file, "frames", self.path)
-        is_number = np.issubdtype(frames.dtype, np.floating) or np.issubdtype(frames.dtype, np.integer)
-        if frames.ndim != 3 or 0 in frames.shape or not is_number:
-            raise InputError(
-                f"{self.path}: 'frames' has shape {frames.shape} and type {frames.dtype}, but must be "
-                "temperatures of shape (frames, height, width)."
-            )
+        self._frames = open_dataset(self._file, "frames", self.path)
+        check_frames(self._frames, self.path)
 
     def _read_timestamps(self) -> np.ndarray:
-        stored, num_frames = open_dataset(self._file, "timestamps", self.path), self._frames.shape[0]
-        if stored.shape != (num_frames,) or not np.issubdtype(stored.dtype, np.integer):
-            raise InputError(
-                f"{self.path}: 'timestamps' has shape {stored.shape} and type {stored.dtype}, but must "
-                f"be integer milliseconds of shape ({num_frames},), one a frame."
-            )
+        stored = open_dataset(self._file, "timestamps", self.path)
+        check_times(stored, self.path, len(self._frames))
         try:
             timestamps = stored[:]
         except OSError as error:

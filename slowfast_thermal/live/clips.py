@@ -1,12 +1,14 @@
 """The seconds around events as recordings, so that false alarms become training data.
 
 A folder of clips is a data set: `frames/ID.h5` for each confirmed event, and `annotations/events.json` with one keyframe each, at
-the confirmation, in which the person has the first class of the kind. Whoever looks at the clips corrects it there.
+the confirmation, in which the person has the first class of the kind. Whoever looks at the clips corrects it there. Where the clips
+take more than they may, the oldest ones are removed.
 """
 
+import io
 import json
 import logging
-import os
+import math
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -15,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast_thermal.files import replacing, temporary_folder
+from slowfast_thermal.files import replacing
 from slowfast_thermal.live.events import EventChange, EventSettings
 from slowfast_thermal.preparation.writing import box_record, image_record, new_recording
 
@@ -48,15 +50,21 @@ class Clips:
         frames_between: see `FramesBetween`.
         kinds: of events.
         classes: names of the network's classes, in their order.
+        most_bytes: that all clips may take.
 
     Attributes:
         problem: why the last clip is missing, in a sentence, or empty.
     """
 
     def __init__(
-        self, folder: Path, frames_between: FramesBetween, kinds: Sequence[EventSettings], classes: Sequence[str]
+        self,
+        folder: Path,
+        frames_between: FramesBetween,
+        kinds: Sequence[EventSettings],
+        classes: Sequence[str],
+        most_bytes: float = math.inf,
     ):
-        self._folder, self._frames_between = folder, frames_between
+        self._folder, self._frames_between, self._most_bytes = folder, frames_between, most_bytes
         self._labels = {kind.name: kind.classes[0] for kind in kinds}
         self._classes = list(classes)
         self._first: dict[str, int] = {}
@@ -93,6 +101,7 @@ class Clips:
         while (clip := self._waiting.get()) is not None:
             try:
                 self._write(clip)
+                self._remove_oldest(but=clip.change.id)
                 self.problem = ""
             except Exception as error:  # a full disk, for example; the watch goes on
                 self._tell(clip.change, error)
@@ -104,11 +113,12 @@ class Clips:
     def _write(self, clip: _Clip) -> None:
         change, (_, height, width) = clip.change, clip.frames.shape
         name = change.id
-        (self._folder / "frames").mkdir(parents=True, exist_ok=True)
-        with temporary_folder("clip", self._folder) as temporary:
-            with new_recording(temporary / f"{name}.h5", clip.timestamps, height, width) as stored:
-                stored[:] = clip.frames
-            os.replace(temporary / f"{name}.h5", self._folder / "frames" / f"{name}.h5")
+        path, made = self._folder / "frames" / f"{name}.h5", io.BytesIO()
+        # In memory first: HDF5 itself ends the process where the disk is full.
+        with new_recording(path, clip.timestamps, height, width, made) as stored:
+            stored[:] = clip.frames
+        with replacing(path, made.getbuffer().nbytes) as temporary:
+            Path(temporary).write_bytes(made.getbuffer())
         index = int(np.abs(clip.timestamps - change.confirmed).argmin())
         image = image_record(name, int(clip.timestamps[index]), index, height, width)
         x1, y1, x2, y2 = change.box
@@ -119,18 +129,41 @@ class Clips:
 
     def _annotate(self, image: dict, record: dict) -> None:
         """Adds a keyframe with its person, unless the clip has one, which somebody may have corrected."""
-        annotations = self._folder / "annotations"
-        path = annotations / "events.json"
-        if path.exists():
-            document = json.loads(path.read_text(encoding="utf-8"))
-        else:
-            categories = [{"id": number, "name": name} for number, name in enumerate(self._classes)]
-            document = {"images": [], "annotations": [], "categories": categories}
+        document = self._read_annotations()
         if image["sensor_id"] in [other["sensor_id"] for other in document["images"]]:
             return
         number = 1 + max((other["id"] for other in document["annotations"]), default=-1)
         document["images"].append(image)
         document["annotations"].append({"id": number, **record})
-        with replacing(path) as temporary:
+        self._write_annotations(document)
+
+    def _remove_oldest(self, but: str) -> None:
+        """Removes the oldest clips with their keyframes until the others take no more than they may."""
+        found = [(path.stat(), path) for path in (self._folder / "frames").glob("*.h5")]
+        left, removed = sum(status.st_size for status, _ in found), set()
+        for status, path in sorted(found, key=lambda each: (each[0].st_mtime_ns, each[1].name)):
+            if left > self._most_bytes and path.stem != but:
+                path.unlink(missing_ok=True)
+                left -= status.st_size
+                removed.add(path.stem)
+        if removed:
+            document = self._read_annotations()
+            images = {image["id"] for image in document["images"] if image["sensor_id"] in removed}
+            document["images"] = [image for image in document["images"] if image["id"] not in images]
+            document["annotations"] = [each for each in document["annotations"] if each["image_id"] not in images]
+            self._write_annotations(document)
+
+    @property
+    def _annotations(self) -> Path:
+        return self._folder / "annotations" / "events.json"
+
+    def _read_annotations(self) -> dict:
+        if self._annotations.exists():
+            return json.loads(self._annotations.read_text(encoding="utf-8"))
+        categories = [{"id": number, "name": name} for number, name in enumerate(self._classes)]
+        return {"images": [], "annotations": [], "categories": categories}
+
+    def _write_annotations(self, document: dict) -> None:
+        with replacing(self._annotations) as temporary:
             text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
             Path(temporary).write_text(text, encoding="utf-8")

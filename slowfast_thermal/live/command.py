@@ -16,6 +16,7 @@ from slowfast_thermal.errors import InputError
 from slowfast_thermal.files import claimed
 from slowfast_thermal.live.clips import Clips
 from slowfast_thermal.live.events import EventSettings, EventTracker
+from slowfast_thermal.live.lines import LineFile
 from slowfast_thermal.live.receivers import Mqtt, Webhook
 from slowfast_thermal.live.scoring import Scorer
 from slowfast_thermal.live.sinks import LOG_NAME, EventSinks
@@ -73,13 +74,18 @@ def watch(args: argparse.Namespace, cfg, scorer: Scorer, new_finder: Callable[[]
     kinds = EventSettings.from_config(cfg, scorer.classes)
     receivers = [kind(url) for kind, url in ((Webhook, args.webhook), (Mqtt, args.mqtt)) if url]
     sources = [open_source(text, args.speed, cfg.THERMAL.UNIT) for text in args.sources]
+    recorded = [source.sensor for source in sources if source.sensor]
+    if twice := {sensor for sensor in recorded if recorded.count(sensor) > 1}:
+        raise InputError(
+            f"Two sources are recordings of {min(twice)}: name one of the files differently, or leave it out."
+        )
     if not kinds:
         print("No events are raised, as EVENTS.KINDS is empty: name classes there, such as those of falls.", flush=True)
     recent = Recent()
     with claimed(args.output), _Tracks(args.output / "tracks.jsonl" if args.tracks else None) as tracks:
 
         def on_people(sensor: str, timestamp: int, people: list[PredictedPerson]) -> None:
-            tracks(sensor, timestamp, people)
+            tracks(people)
             recent.add_people(sensor, timestamp, people)
 
         watcher = Watcher(
@@ -91,9 +97,12 @@ def watch(args: argparse.Namespace, cfg, scorer: Scorer, new_finder: Callable[[]
             folder=args.output,
             on_people=on_people,
         )
-        clips = Clips(args.output / "clips", watcher.frames_between, kinds, scorer.classes) if args.clips else None
+        clips = None
+        if args.clips:
+            most_bytes = 1e9 * cfg.EVENTS.CLIP_GIGABYTES
+            clips = Clips(args.output / "clips", watcher.frames_between, kinds, scorer.classes, most_bytes)
         page = _page(args, watcher, recent)
-        watcher.sinks = EventSinks(args.output, receivers, clips, recent.add_change)
+        watcher.sinks = EventSinks(args.output, receivers, clips, recent.add_change, [tracks])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: watcher.stop())
         print(
@@ -124,38 +133,34 @@ def _page(args: argparse.Namespace, watcher: Watcher, recent: Recent) -> context
 
 
 class _Tracks:
-    """Appends the people of every moment to a file, if there is one."""
+    """Appends the people of every moment to a file, if there is one.
+
+    Attributes:
+        problem: why the people of the last moment are missing, in a sentence, or empty.
+    """
 
     def __init__(self, path: Path | None):
-        self._path, self._file, self._problem = path, None, False
+        self._file = LineFile(path) if path else None
+        self.problem = ""
 
     def __enter__(self) -> "_Tracks":
-        if self._path:
-            try:
-                self._file = open(self._path, "a", encoding="utf-8")
-            except OSError as error:
-                raise InputError(
-                    f"{self._path} cannot be opened ({error.strerror}): write to another folder."
-                ) from None
         return self
 
     def __exit__(self, *_exception: object) -> None:
         if self._file:
-            try:
-                self._file.close()
-            except OSError as error:
-                logging.warning("%s is not complete: %s", self._path, error.strerror)
+            self._file.close()
 
-    def __call__(self, _sensor: str, _timestamp: int, people: list[PredictedPerson]) -> None:
-        if not self._file:
+    def __call__(self, people: list[PredictedPerson]) -> None:
+        if not self._file or not people:
             return
+        lines = "".join(json.dumps(record_of(person), ensure_ascii=False) + "\n" for person in people)
         try:
-            self._file.writelines(json.dumps(record_of(person), ensure_ascii=False) + "\n" for person in people)
-            self._file.flush()
+            self._file.append(lines.encode())
+            self.problem = ""
         except OSError as error:
-            if not self._problem:
-                logging.warning("%s cannot be written (%s): the watch goes on without it.", self._path, error.strerror)
-            self._problem = True
+            if not self.problem:
+                logging.warning("%s cannot be written (%s): the watch goes on.", self._file.path, error.strerror)
+            self.problem = f"{self._file.path} lacks the people of some moments ({error.strerror}): make room."
 
 
 class _Console:

@@ -65,7 +65,7 @@ class EventSettings:
             raise InputError(
                 "EVENTS must have a list KINDS and the keys " + ", ".join(_NUMBERS) + ": write them again."
             )
-        _check_keys(node, {"KINDS", *_NUMBERS}, "EVENTS")
+        _check_keys(node, {"KINDS", "CLIP_GIGABYTES", *_NUMBERS}, "EVENTS")
         kinds = []
         for place, kind in enumerate(node["KINDS"], start=1):
             where = f"EVENTS.KINDS, kind {place}"

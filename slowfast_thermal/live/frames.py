@@ -8,6 +8,7 @@ connection, for standard input, and for each message of an MQTT broker.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -19,7 +20,8 @@ from slowfast_thermal.errors import InputError
 TYPES = {name: np.dtype(name).newbyteorder("<") for name in ("float32", "float64", "int16", "uint16", "int32")}
 # What is longer is none of ours, and is not read.
 _MOST_HEADER, _MOST_PIXELS, _MOST_NAME = 1024, 2**22, 200
-_LATEST = 2**53
+# Milliseconds from which on a time is none.
+LATEST = 2**53
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,12 @@ class Frame:
     sensor: str
     timestamp: int
     temperatures: np.ndarray
+
+
+Take = Callable[[Frame, str], None]
+"""Takes a frame of a source, and who sent it, in words."""
+Tell = Callable[[str], None]
+"""Is told what happens to a source."""
 
 
 def encode(frame: Frame) -> bytes:
@@ -89,7 +97,7 @@ def _header(line: bytes) -> _Header:
         fields = json.loads(line)
         sensor, time, height, width = (fields[key] for key in ("sensor", "timestamp", "height", "width"))
         kind, unit = TYPES[fields.get("type", "float32")], fields.get("unit", "celsius")
-        numbers_fit = all(type(number) is int for number in (time, height, width)) and abs(time) < _LATEST
+        numbers_fit = all(type(number) is int for number in (time, height, width)) and abs(time) < LATEST
         names_fit = isinstance(sensor, str) and 0 < len(sensor) <= _MOST_NAME and sensor.isprintable()
         is_frame = numbers_fit and names_fit and min(height, width) > 0 and height * width <= _MOST_PIXELS
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -105,6 +113,7 @@ def _header(line: bytes) -> _Header:
 
 
 def _frame(header: _Header, readings: bytes) -> Frame:
-    temperatures = np.frombuffer(readings, header.type).astype(np.float32).reshape(header.height, header.width)
+    with np.errstate(over="ignore"):  # what no float32 holds is no temperature
+        temperatures = np.frombuffer(readings, header.type).astype(np.float32).reshape(header.height, header.width)
     find_unit(header.unit).to_celsius(temperatures)
     return Frame(header.sensor, header.timestamp, temperatures)

@@ -159,6 +159,10 @@ class Scorer:
         scores = self._run_network(moment)
         return scores if trees is None else (1 - self._weight) * scores + self._weight * trees
 
+    def forget(self, sensor: str) -> None:
+        """Remembers nobody of a sensor any more."""
+        self._past.pop(sensor, None)
+
     def _run_network(self, moment: Moment) -> np.ndarray:
         slow, fast = self._clips.clip(moment)
         boxes = self._clips.boxes(moment)

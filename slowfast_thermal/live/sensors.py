@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from slowfast_thermal.datasets.clip_frames import nearest_frames
-from slowfast_thermal.errors import InputError
 from slowfast_thermal.live.frames import Frame
+from slowfast_thermal.live.order import FrameOrder
 from slowfast_thermal.live.scoring import Moment, Scorer
-from slowfast_thermal.live.window import ClockSetBack, ReadingSettings, Window
+from slowfast_thermal.live.window import MOST_BYTES, ReadingSettings, Window
 from slowfast_thermal.people.finder import PersonFinder
 from slowfast_thermal.people.predicted import PredictedPerson
 from slowfast_thermal.people.tracks import EVEN_SCORE, TrackedPerson, Tracker, relative_boxes
@@ -38,7 +38,7 @@ class Health:
 
     Attributes:
         frames: that came.
-        dropped: that came late or twice, or without any reading.
+        dropped: that came late or twice, without any reading, or a few with another resolution or time.
         skipped: frames that were passed over because newer ones waited.
         skipped_moments: at which nobody was scored because newer moments waited.
         restarts: times at which nothing went on: another resolution, or a clock that was set back.
@@ -111,6 +111,7 @@ class Sensor:
         picture: the last frame, None before it.
         people: of the last moment that was scored.
         last_time: milliseconds of the last frame, None before it.
+        is_live: whether its frames come when they come.
     """
 
     def __init__(
@@ -125,14 +126,16 @@ class Sensor:
         self._scorer, self._new_finder, self._settings, self._step = scorer, new_finder, settings, 1000 * every
         self.health = Health()
         self.people: list[PredictedPerson] = []
+        self.is_live = False
+        self._order, self._most_bytes = FrameOrder(), MOST_BYTES
+        self._needed = scorer.before + scorer.after + every
         self._start_anew()
 
     def _start_anew(self) -> None:
         frames_before, _ = self._scorer.frames_around
-        needed = self._scorer.before + self._scorer.after + self._step / 1000
         # Clips of consecutive frames may span any time, so it is their number that bounds the window then.
-        seconds = max(needed, _KEPT) if not frames_before else max(needed, _KEPT, 600.0)
-        self._window = Window(self._settings, seconds)
+        seconds = max(self._needed, _KEPT) if not frames_before else max(self._needed, _KEPT, 600.0)
+        self._window = Window(self._settings, seconds, self._most_bytes)
         self._finder, self._tracker = self._new_finder(), Tracker()
         self._scores: dict[int, deque[float]] = {}
         self._seen: dict[int, int] = {}
@@ -140,7 +143,7 @@ class Sensor:
         self._first: int | None = None
         self._next_step = 0
         self._due: deque[_Due] = deque()
-        self._room: deque[np.ndarray] = deque(maxlen=_ROOM_FRAMES)
+        self._room: deque[np.ndarray] = deque()
         self._room_time, self._room_added, self._room_map = -np.inf, 0, None
         self.picture: Picture | None = None
         self.last_time: int | None = None
@@ -150,33 +153,31 @@ class Sensor:
         """Takes a frame in; whether everything before it is to be forgotten, as nothing of it goes on."""
         self.health.frames += 1
         self.health.arrivals.append(time.monotonic())
+        self.health.forget()
         low, high = self._settings.valid_range
         if not ((frame.temperatures >= low) & (frame.temperatures <= high)).any():
             self.health.dropped += 1
             self.health.tell("frames without any reading")
             return False
-        is_restart = False
-        if self._window.size not in (None, frame.temperatures.shape):
-            was, now = ("x".join(map(str, size)) for size in (self._window.size, frame.temperatures.shape))
-            is_restart = True
-            self.health.tell(f"the resolution changed from {was} to {now}")
-        try:
-            filled = None if is_restart else self._window.add(frame)
-        except InputError as error:
-            self.health.dropped += 1
-            self.health.tell(str(error))
-            return False
-        except ClockSetBack:
-            is_restart = True
-            self.health.tell(f"the clock was set back by {(self.last_time - frame.timestamp) / 1000:.0f} s")
-        if is_restart:
+        ordered = self._order.add(frame)
+        self.health.dropped += ordered.dropped
+        if ordered.told:
+            self.health.tell(ordered.told)
+        if ordered.is_new:
             self.health.restarts += 1
             self._start_anew()
-            filled = self._window.add(frame)
-        self.health.forget()
-        self.last_time = frame.timestamp
-        self._follow(filled, frame.timestamp)
-        return is_restart
+        for each in ordered.frames:
+            filled = self._window.add(each)
+            self.last_time = each.timestamp
+            self._follow(filled, each.timestamp)
+        if self._window.is_short(self._needed):
+            self.health.tell(f"memory is left for less than the {self._needed:.0f} seconds that are looked at")
+        return ordered.is_new
+
+    def limit(self, num_bytes: int) -> None:
+        """Keeps no more frames from now on than fit into so many bytes."""
+        self._most_bytes = self._window.most_bytes = num_bytes
+        self._window.shrink()
 
     def _follow(self, filled: np.ndarray, now: int) -> None:
         """Finds and follows the people of a frame, and notes the moments that it completes."""
@@ -185,6 +186,8 @@ class Sensor:
         self.picture = Picture(now, filled, people)
         if self._scorer.needs_room and now - self._room_time >= 1000 * _ROOM_STEP:
             self._room.append(filled)
+            while len(self._room) > max(min(_ROOM_FRAMES, self._most_bytes // (4 * filled.nbytes)), 1):
+                self._room.popleft()
             self._room_time = now
             self._room_added += 1
         if self._first is None:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from slowfast_thermal.live.clips import Clips
 from slowfast_thermal.live.event_log import EventLog
@@ -30,6 +31,12 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _LOOK = 1.0
 # Seconds for which closing waits until all is sent.
 _PATIENCE = 5.0
+
+
+class HasProblem(Protocol):
+    """Whatever may go wrong: `problem` says why, in a sentence, or is empty."""
+
+    problem: str
 
 
 class Sender:
@@ -125,6 +132,7 @@ class EventSinks:
         receivers: on the network; closed with the sinks.
         clips: keeps the seconds around events, or None.
         on_change: is told of each change once it is written down; does not raise.
+        others: each with a `problem`, which is told with those of the sinks.
 
     Raises:
         InputError: the file cannot be opened.
@@ -136,16 +144,17 @@ class EventSinks:
         receivers: Sequence[Receiver] = (),
         clips: Clips | None = None,
         on_change: Callable[[EventChange], None] = lambda change: None,
+        others: Sequence[HasProblem] = (),
     ):
         self._log = EventLog(folder / LOG_NAME)
         self._senders = [Sender(self._log, receiver) for receiver in receivers]
         self._clips, self._on_change = clips, on_change
+        self._told = [self._log, *self._senders, *([clips] if clips else []), *others]
 
     @property
     def problems(self) -> list[str]:
         """What goes wrong now, a sentence each."""
-        parts = [self._log, *self._senders, *([self._clips] if self._clips else [])]
-        return [part.problem for part in parts if part.problem]
+        return [part.problem for part in self._told if part.problem]
 
     def send(self, change: EventChange) -> None:
         """Writes a change down and has it sent; never raises, and waits for the disk alone."""

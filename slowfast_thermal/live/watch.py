@@ -8,7 +8,6 @@ import json
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,34 +15,26 @@ from typing import NamedTuple
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.files import replacing
 from slowfast_thermal.live.events import EventTracker
-from slowfast_thermal.live.frames import Frame
+from slowfast_thermal.live.inboxes import INBOX, SILENT, Arrived, Inboxes
 from slowfast_thermal.live.scoring import Moment, Scorer
 from slowfast_thermal.live.sensors import Sensor
 from slowfast_thermal.live.sinks import EventSinks
 from slowfast_thermal.live.sources import Source
-from slowfast_thermal.live.window import ReadingSettings
+from slowfast_thermal.live.window import MOST_BYTES, ReadingSettings
 from slowfast_thermal.people.finder import PersonFinder
 from slowfast_thermal.people.predicted import PredictedPerson
 from slowfast_thermal.people.tracks import TrackedPerson
 
 logger = logging.getLogger(__name__)
 
-# Frames that wait for each sensor, and sensors at most: a name a frame would fill the memory.
-INBOX, _MOST_SENSORS = 64, 1000
+# Bytes of the windows of all sensors.
+_MOST_BYTES = 2 * 2**30
 # Moments of a live sensor that may wait; of more only the newest one is scored.
 _MOST_BEHIND = 3
-# Seconds after which a live sensor counts as silent, between two writings of the status, and for which nothing is waited.
-_SILENT, _STATUS_STEP, _WAIT = 10.0, 5.0, 0.05
+# Seconds between two writings of the status.
+_STATUS_STEP = 5.0
 
 OnPeople = Callable[[str, int, list[PredictedPerson]], None]
-
-
-class _Inbox:
-    """Frames of one sensor that wait, the newest ones of a live source."""
-
-    def __init__(self, size: int, is_live: bool):
-        self.frames: deque[tuple[Frame, float]] = deque()
-        self.size, self.is_live, self.skipped = size, is_live, 0
 
 
 class _Due(NamedTuple):
@@ -90,14 +81,11 @@ class Watcher:
         self.notes: dict[str, str] = {}
         self._scorer, self._new_finder, self._settings, self._every = scorer, new_finder, settings, every
         self._events, self.sinks, self._folder, self._on_people = events, sinks, folder, on_people
-        self._inbox_size = inbox
-        self._inboxes: dict[str, _Inbox] = {}
-        self._changed = threading.Condition()
         self._stop = threading.Event()
-        self._running = 0
+        self._inboxes = Inboxes(inbox, self._stop)
+        self._running: set[threading.Thread] = set()
         self._started = time.monotonic()
         self._next_status = 0.0
-        self._turned_away = 0
         self.num_events = 0
 
     def frames_between(self, sensor: str, start: int, end: int):
@@ -110,23 +98,25 @@ class Watcher:
 
     def run(self, sources: Sequence[Source], after_round: Callable[[], None] = lambda: None) -> None:
         """Watches until all sources have ended or `stop` is called; `after_round` is called again and again."""
-        threads = [threading.Thread(target=self._read, args=(source,), daemon=True) for source in sources]
-        self._running = len(threads)
+        self._running = {threading.Thread(target=self._read, args=(source,), daemon=True) for source in sources}
+        threads = list(self._running)
         for thread in threads:
             thread.start()
         try:
             while not self._stop.is_set():
-                taken, is_over = self._take()
-                for name, frames in taken.items():
+                is_over = not self._running
+                gone, arrived = self._inboxes.take()
+                for name in gone:
+                    self._forget(name)
+                for name, frames in arrived.items():
                     self._score(self._process(name, frames))
-                if is_over and not taken:
+                if is_over and not arrived:
                     break
                 self._write_status()
                 after_round()
         finally:
             self._stop.set()
-            with self._changed:
-                self._changed.notify_all()
+            self._inboxes.wake()
             for name in list(self.sensors):
                 self._finish(name)
             for thread in threads:
@@ -135,11 +125,12 @@ class Watcher:
 
     def _read(self, source: Source) -> None:
         def tell(text: str) -> None:
+            if self.notes.get(source.name) != text:
+                logger.info("%s: %s", source.name, text)
             self.notes[source.name] = text
-            logger.info("%s: %s", source.name, text)
 
         try:
-            source.run(lambda frame: self._put(frame, source.is_live), tell, self._stop)
+            source.run(lambda frame, sender: self._inboxes.put(frame, sender, source.is_live), tell, self._stop)
             tell("has ended")
         except InputError as error:
             tell(f"has ended: {error}")
@@ -147,60 +138,33 @@ class Watcher:
             logger.exception("%s failed", source.name)
             tell(f"has failed: {type(error).__name__}: {error}")
         finally:
-            with self._changed:
-                self._running -= 1
-                self._changed.notify_all()
+            self._running.discard(threading.current_thread())
+            self._inboxes.wake()
 
-    def _put(self, frame: Frame, is_live: bool) -> None:
-        with self._changed:
-            inbox = self._inboxes.get(frame.sensor)
-            if inbox is None:
-                if len(self._inboxes) >= _MOST_SENSORS:
-                    self._turned_away += 1
-                    return
-                inbox = self._inboxes[frame.sensor] = _Inbox(self._inbox_size, is_live)
-            while len(inbox.frames) >= inbox.size and not self._stop.is_set():
-                if is_live:
-                    inbox.frames.popleft()
-                    inbox.skipped += 1
-                else:
-                    self._changed.wait(_WAIT)
-            inbox.is_live = is_live
-            inbox.frames.append((frame, time.monotonic()))
-            self._changed.notify_all()
-
-    def _take(self) -> tuple[dict[str, list[tuple[Frame, float]]], bool]:
-        """The frames that wait, by sensor, and whether no source gives any more."""
-        with self._changed:
-            if not any(inbox.frames for inbox in self._inboxes.values()) and self._running:
-                self._changed.wait(_WAIT)
-            taken = {}
-            for name, inbox in self._inboxes.items():
-                if inbox.frames:
-                    taken[name] = list(inbox.frames)
-                    inbox.frames.clear()
-            is_over = not self._running
-            self._changed.notify_all()
-        return taken, is_over
-
-    def _process(self, name: str, frames: list[tuple[Frame, float]]) -> list[_Due]:
+    def _process(self, name: str, frames: Arrived) -> list[_Due]:
         """Follows the people of a sensor's frames; gives the moments that are to be scored."""
         if name not in self.sensors:
             self.sensors[name] = Sensor(name, self._scorer, self._new_finder, self._settings, self._every)
-        sensor, inbox = self.sensors[name], self._inboxes[name]
-        sensor.health.skipped = inbox.skipped
+            self._share_memory()
+        sensor = self.sensors[name]
+        sensor.health.skipped, sensor.is_live = frames.skipped, frames.is_live
         ready = []
-        for frame, arrived in frames:
+        for frame, arrived in frames.frames:
             last = sensor.last_time
             if sensor.add(frame):
                 self._score(ready)
                 ready = []
                 self._emit(self._events.close(name, last))
+                self._scorer.forget(name)
             ready += [_Due(sensor, moment, people, arrived) for moment, people in sensor.due()]
-        if inbox.is_live and len(ready) > _MOST_BEHIND:
+        if sensor.is_live and len(ready) > _MOST_BEHIND:
             sensor.health.skipped_moments += len(ready) - 1
             ready = ready[-1:]
         return ready
+
+    def _share_memory(self) -> None:
+        for sensor in self.sensors.values():
+            sensor.limit(min(MOST_BYTES, _MOST_BYTES // len(self.sensors)))
 
     def _finish(self, name: str) -> None:
         sensor = self.sensors[name]
@@ -208,6 +172,13 @@ class Watcher:
             now = time.monotonic()
             self._score([_Due(sensor, moment, people, now) for moment, people in sensor.due(at_end=True)])
             self._emit(self._events.close(name, sensor.last_time))
+
+    def _forget(self, name: str) -> None:
+        """Forgets a sensor that made room for another one, if it was watched."""
+        if name in self.sensors:
+            self._finish(name)
+            self._scorer.forget(name)
+            del self.sensors[name]
 
     def _score(self, ready: list[_Due]) -> None:
         for due in ready:
@@ -230,7 +201,7 @@ class Watcher:
         for name, sensor in list(self.sensors.items()):
             health = sensor.health
             silent = now - health.arrivals[-1] if health.arrivals else 0.0
-            is_silent = self._inboxes[name].is_live and silent > _SILENT
+            is_silent = sensor.is_live and silent > SILENT
             sensors[name] = {
                 "last_frame": sensor.last_time,
                 "frames": health.frames,
@@ -243,9 +214,7 @@ class Watcher:
                 "people": len(sensor.people),
                 "status": f"silent for {silent:.0f} s" if is_silent else health.status,
             }
-        problems = list(self.sinks.problems) if self.sinks else []
-        if self._turned_away:
-            problems.append(f"{self._turned_away} frames of more than {_MOST_SENSORS} sensors were turned away.")
+        problems = [*(self.sinks.problems if self.sinks else []), *self._inboxes.problems]
         return {
             "running_seconds": round(now - self._started, 1),
             "events": self.num_events,

@@ -9,13 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from slowfast_thermal.datasets.packets import LiveRepair
-from slowfast_thermal.errors import InputError
 from slowfast_thermal.live.frames import Frame
 
-# A timestamp this far before the last one is a clock that was set back; a nearer one is a frame that came late or twice.
-_SET_BACK = 5000
 # Bytes that a sensor's frames may take, whatever their number and size.
-_MOST_BYTES = 256 * 2**20
+MOST_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -38,50 +35,48 @@ class ReadingSettings:
         return cls(tuple(node.VALID_RANGE), node.FILL_TEMPERATURE, node.PACKET_LENGTH if node.REPAIR_FRAMES else None)
 
 
-class ClockSetBack(Exception):
-    """A sensor's time jumped back, so nothing that was known of it goes on."""
-
-
 class Window:
     """The frames of one sensor in the order of their times.
 
     Args:
         settings: see `ReadingSettings`.
         seconds: for which frames are kept.
+        most_bytes: that they may take; the last two are kept in any case.
 
     Attributes:
         times: (T,) int64 milliseconds, increasing.
         size: (H, W), None before the first frame.
+        most_bytes: see above.
     """
 
-    def __init__(self, settings: ReadingSettings, seconds: float):
-        self._settings, self._span = settings, round(1000 * seconds)
+    def __init__(self, settings: ReadingSettings, seconds: float, most_bytes: int = MOST_BYTES):
+        self._settings, self._span, self.most_bytes = settings, round(1000 * seconds), most_bytes
         self._repair = None if settings.packet_length is None else LiveRepair(settings.packet_length)
         self._times: deque[int] = deque()
         self._measured: deque[np.ndarray] = deque()
         self._filled: deque[np.ndarray] = deque()
+        self._is_cut = False
         self.size: tuple[int, int] | None = None
 
     @property
     def times(self) -> np.ndarray:
         return np.array(self._times, np.int64)
 
+    def is_short(self, seconds: float) -> bool:
+        """Whether frames of the last so many seconds were let go for want of room."""
+        return self._is_cut and self._times[-1] - self._times[0] < 1000 * seconds
+
     def add(self, frame: Frame) -> np.ndarray:
         """Takes a frame in and lets go of what is too old.
 
+        Args:
+            frame: later than the last one, and of its size.
+
         Returns:
             (H, W) float32 degrees Celsius without missing readings.
-
-        Raises:
-            InputError: the frame came late or twice, or has another size.
-            ClockSetBack: its time is far before the last one's.
         """
-        if self._times and frame.timestamp <= self._times[-1]:
-            if frame.timestamp < self._times[-1] - _SET_BACK:
-                raise ClockSetBack
-            raise InputError("frames come late or twice")
-        if self.size not in (None, frame.temperatures.shape):
-            raise InputError("another resolution")
+        assert self.size in (None, frame.temperatures.shape)
+        assert not self._times or frame.timestamp > self._times[-1]
         self.size = frame.temperatures.shape
         low, high = self._settings.valid_range
         measured = frame.temperatures.astype(np.float32)
@@ -93,11 +88,23 @@ class Window:
         self._times.append(frame.timestamp)
         self._measured.append(measured)
         self._filled.append(filled)
-        most = max(_MOST_BYTES // (2 * filled.nbytes), 2)
-        while self._times[0] < frame.timestamp - self._span or len(self._times) > most:
-            for kept in (self._times, self._measured, self._filled):
-                kept.popleft()
+        self.shrink()
         return filled
+
+    def shrink(self) -> None:
+        """Lets go of the oldest frames until the others fit."""
+        if not self._times:
+            return
+        while self._times[0] < self._times[-1] - self._span:
+            self._forget_oldest()
+        most = max(self.most_bytes // (2 * self._filled[-1].nbytes), 2)
+        self._is_cut = len(self._times) > most
+        while len(self._times) > most:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        for kept in (self._times, self._measured, self._filled):
+            kept.popleft()
 
     def frames(self, places: np.ndarray) -> np.ndarray:
         """(K, H, W) float32 degrees Celsius without missing readings, of the frames at (K,) `places`."""

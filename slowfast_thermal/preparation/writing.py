@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import h5py
 import numpy as np
@@ -53,9 +53,18 @@ def check_sizes(
 
 
 @contextmanager
-def new_recording(path: Path, timestamps: np.ndarray, height: int, width: int) -> Iterator[h5py.Dataset]:
-    """Gives the data set `frames` of a new recording, (N, height, width) float32 degrees Celsius, to be filled."""
-    with h5py.File(path, "w") as file:
+def new_recording(
+    path: Path, timestamps: np.ndarray, height: int, width: int, into: BinaryIO | None = None
+) -> Iterator[h5py.Dataset]:
+    """Gives the data set `frames` of a new recording, (N, height, width) float32 degrees Celsius, to be filled.
+
+    Args:
+        path: of the recording, which is called by it.
+        timestamps: (N,) milliseconds.
+        height, width: of a frame, pixels.
+        into: is written in its place, if given.
+    """
+    with h5py.File(into or path, "w") as file:
         file.attrs.update(sensor_id=path.stem, mac_address=MAC_ADDRESS, total_frames=len(timestamps), corrupted_count=0)
         file.attrs.update(frame_height=height, frame_width=width, compression="gzip", compression_level=4)
         file.attrs.update(min_timestamp=timestamps[0], max_timestamp=timestamps[-1])

@@ -1,8 +1,18 @@
+from pathlib import Path
+
+import h5py
 import numpy as np
 import pytest
 
+from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.live.events import EventSettings, EventTracker
+from slowfast_thermal.live.frames import Frame
+from slowfast_thermal.live.sources import open_source
 from slowfast_thermal.people.predicted import PredictedPerson
+from slowfast_thermal.preparation.simulated import simulate_rooms
+from tests.live import watching
+
+CONFIGURATION = str(Path(__file__).parents[2] / "configs" / "Thermal" / "SIMULATED.yaml")
 
 LEFT, RIGHT = (0.1, 0.1, 0.3, 0.2), (0.7, 0.7, 0.9, 0.8)
 
@@ -36,3 +46,37 @@ class Watch:
 @pytest.fixture
 def watch():
     return Watch
+
+
+@pytest.fixture(scope="package")
+def predictor():
+    return Predictor.from_checkpoint(CONFIGURATION, "SIMULATED", ["EVENTS.DURATION", "1", "EVENTS.THRESHOLD", "0.05"])
+
+
+@pytest.fixture(scope="package")
+def room(tmp_path_factory):
+    root = tmp_path_factory.mktemp("room") / "data"
+    simulate_rooms(root, num_rooms=2, num_keyframes=10, seed=3)
+    return root / "frames" / "SIM001_R1.h5"
+
+
+@pytest.fixture(scope="package")
+def frames(room):
+    """The frames of the recording, as a sensor sends them."""
+    with h5py.File(room) as file:
+        pairs = zip(file["frames"][:], file["timestamps"][:].tolist())
+        return [Frame("SIM001_R1", timestamp, readings.astype(np.float32)) for readings, timestamp in pairs]
+
+
+@pytest.fixture(scope="package")
+def expected(predictor, room):
+    watch = watching.Watch(predictor).run(open_source(f"replay:{room}", 0))
+    assert len(watch.people) > 10 and watch.changes
+    return watch
+
+
+@pytest.fixture
+def broker(tmp_path):
+    made = watching.Broker(tmp_path)
+    yield made
+    made.stop()

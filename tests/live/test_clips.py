@@ -103,3 +103,23 @@ def test_a_window_that_holds_nothing_any_more_gives_no_clip(tmp_path):
             clips.send(each)
     clips.close()
     assert clips.problem == "" and not (tmp_path / "frames").exists()
+
+
+def test_where_clips_take_too_much_the_oldest_go_with_their_keyframes(tmp_path):
+    def two_events(most_bytes):
+        watched, clips = Watch(), Clips(tmp_path, window, [KIND], CLASSES, most_bytes)
+        for second in range(200):
+            window.now = 1000 * second
+            for each in watched.see(second, (1, 0.9 if second in (*range(20, 30), *range(120, 130)) else 0.1)):
+                clips.send(each)
+        clips.close()
+        return [each.id for each in watched.changes if each.type == "new"], clips
+
+    window = Window()
+    (first, second), _ = two_events(1e9)
+    size = (tmp_path / "frames" / f"{first}.h5").stat().st_size
+    _, clips = two_events(1.5 * size)
+    assert [path.stem for path in (tmp_path / "frames").iterdir()] == [second] and clips.problem == ""
+    document = json.loads((tmp_path / "annotations" / "events.json").read_text())
+    assert [image["sensor_id"] for image in document["images"]] == [second]
+    assert [each["image_id"] for each in document["annotations"]] == [document["images"][0]["id"]]

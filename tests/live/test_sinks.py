@@ -1,27 +1,24 @@
 """Events reach their receivers once these can be reached, in order, whatever happens meanwhile, and the watch never waits."""
 
 import errno
+import importlib
 import json
+import multiprocessing
 import os
-import shutil
-import socket
-import subprocess
+import signal
 import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
 
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.live import event_log, sinks
+from slowfast_thermal.live import sinks
 from slowfast_thermal.live.event_log import EventLog
 from slowfast_thermal.live.events import EventChange
 from slowfast_thermal.live.receivers import Mqtt, Webhook
 from slowfast_thermal.live.sinks import EventSinks
-
-ROOT = Path(__file__).parents[2]
 
 
 def change(number, state="confirmed", sensor="hall"):
@@ -118,7 +115,7 @@ def test_the_file_has_all_changes_and_receivers_those_from_the_confirmation_on(t
 def test_a_line_is_on_the_disk_before_it_is_sent(tmp_path, monkeypatch):
     steps = []
     fsync = os.fsync
-    monkeypatch.setattr(event_log.os, "fsync", lambda file: (fsync(file), steps.append("written through")))
+    monkeypatch.setattr(os, "fsync", lambda file: (fsync(file), steps.append("written through")))
 
     class Told:
         name, where = "told", "here"
@@ -191,13 +188,15 @@ def test_what_was_sent_is_not_sent_again_and_a_new_receiver_gets_no_history(tmp_
 
 def test_a_killed_process_leaves_its_confirmed_events_to_the_next(tmp_path, hook):
     hook.answer = 500
-    program = (
-        "import os, pathlib; from slowfast_thermal.live.sinks import EventSinks; from slowfast_thermal.live.receivers import Webhook;"
-        "from tests.live.test_sinks import change;"
-        f"made = EventSinks(pathlib.Path({str(tmp_path)!r}), [Webhook({hook.url!r})]); made.send(change(7)); os.kill(os.getpid(), 9)"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment).returncode == -9
+
+    def send_and_die():
+        EventSinks(tmp_path, [Webhook(hook.url)]).send(change(7))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    process = multiprocessing.get_context("fork").Process(target=send_and_die)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     hook.answer = 200
     EventSinks(tmp_path, [Webhook(hook.url)]).close()
     assert hook.ids == ["id7"]
@@ -220,7 +219,7 @@ def test_a_full_disk_loses_nothing_and_receivers_are_told_all_the_same(tmp_path,
             raise OSError(errno.ENOSPC, "No space left on device")
         return pwrite(file, data, place)
 
-    monkeypatch.setattr(event_log.os, "pwrite", write)
+    monkeypatch.setattr(os, "pwrite", write)
     made = EventSinks(tmp_path, [Webhook(hook.url)])
     made.send(change(0))
     is_full.set()
@@ -268,57 +267,32 @@ def test_a_password_is_told_to_nobody():
     assert "secret" not in Webhook("https://me:secret@host/path?key=secret").where
 
 
-class Broker:
-    """A real MQTT broker, and a client that has subscribed to all events."""
-
-    def __init__(self, folder):
-        client = pytest.importorskip("paho.mqtt.client")
-        if not (program := shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")):
-            pytest.skip("needs the broker mosquitto")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        path = folder / "broker.conf"
-        path.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
-        self._command = [program, "-c", str(path)]
-        self.got = []
-        self._client = client.Client(client.CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda one, *_: one.subscribe("house/#", qos=1)
-        self._client.on_message = lambda _, __, message: self.got.append((message.topic, json.loads(message.payload)))
-        self._client.reconnect_delay_set(1, 1)
-        self.start()
-        self._client.connect_async("127.0.0.1", self.port)
-        self._client.loop_start()
-
-    def start(self):
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def stop(self):
-        self._process.terminate()
-        self._process.wait()
-
-    def close(self):
-        self._client.loop_stop()
-        self.stop()
-
-
 @pytest.fixture
-def broker(tmp_path):
-    made = Broker(tmp_path)
+def subscriber(broker):
+    """A client that has subscribed to all events, which are in `got` as topic and record."""
+    client = importlib.import_module("paho.mqtt.client")
+    made = client.Client(client.CallbackAPIVersion.VERSION2)
+    made.got = []
+    made.on_connect = lambda one, *_: one.subscribe("house/#", qos=1)
+    made.on_message = lambda _, __, message: made.got.append((message.topic, json.loads(message.payload)))
+    made.reconnect_delay_set(1, 1)
+    made.connect_async("127.0.0.1", broker.port)
+    made.loop_start()
     yield made
-    made.close()
+    made.disconnect()
+    made.loop_stop()
 
 
-def test_events_reach_a_broker_that_was_away(tmp_path, broker):
-    wait_until(broker._client.is_connected)
+def test_events_reach_a_broker_that_was_away(tmp_path, broker, subscriber):
+    wait_until(subscriber.is_connected)
     made = EventSinks(tmp_path, [Mqtt(f"mqtt://127.0.0.1:{broker.port}/house/events", timeout=1.0)])
     made.send(change(0, sensor="a/b"))
-    wait_until(lambda: len(broker.got) == 1)
+    wait_until(lambda: len(subscriber.got) == 1)
     broker.stop()
     made.send(change(1))
     wait_until(lambda: made.problems)
     broker.start()
-    wait_until(lambda: {record["id"] for _, record in broker.got} == {"id0", "id1"}, seconds=15.0)
+    wait_until(lambda: {record["id"] for _, record in subscriber.got} == {"id0", "id1"}, seconds=15.0)
     made.close()
-    assert broker.got[0] == ("house/events/a_b", change(0, sensor="a/b").as_json())
-    assert broker.got[-1] == ("house/events/hall", change(1).as_json())
+    assert subscriber.got[0] == ("house/events/a_b", change(0, sensor="a/b").as_json())
+    assert subscriber.got[-1] == ("house/events/hall", change(1).as_json())

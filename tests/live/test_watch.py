@@ -1,106 +1,23 @@
 """Sensors that are watched, from frames to people."""
 
+import importlib
 import io
 import json
-import os
-import shutil
 import socket
-import subprocess
 import threading
 import time
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
 from slowfast_thermal.datasets.moments import moments
-from slowfast_thermal.engine.prediction import Predictor
-from slowfast_thermal.engine.watching import scorer_of
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.live.events import EventSettings, EventTracker
 from slowfast_thermal.live.frames import Frame, encode, read_frame
 from slowfast_thermal.live.sources import Stream, open_source
-from slowfast_thermal.live.watch import Watcher
-from slowfast_thermal.live.window import ReadingSettings
 from slowfast_thermal.people.blobs import BlobFinder
 from slowfast_thermal.people.tracks import track_recording
-from slowfast_thermal.preparation.simulated import simulate_rooms
-
-CONFIGURATION = str(Path(__file__).parents[2] / "configs" / "Thermal" / "SIMULATED.yaml")
-
-
-@pytest.fixture(scope="module")
-def predictor():
-    return Predictor.from_checkpoint(CONFIGURATION, "SIMULATED", ["EVENTS.DURATION", "1", "EVENTS.THRESHOLD", "0.05"])
-
-
-@pytest.fixture(scope="module")
-def room(tmp_path_factory):
-    root = tmp_path_factory.mktemp("room") / "data"
-    simulate_rooms(root, num_rooms=2, num_keyframes=10, seed=3)
-    return root / "frames" / "SIM001_R1.h5"
-
-
-@pytest.fixture(scope="module")
-def frames(room):
-    """The frames of the recording, as a sensor sends them."""
-    with h5py.File(room) as file:
-        pairs = zip(file["frames"][:], file["timestamps"][:].tolist())
-        return [Frame("SIM001_R1", timestamp, readings.astype(np.float32)) for readings, timestamp in pairs]
-
-
-class Watch:
-    """Watches sources, and keeps all that came of it."""
-
-    def __init__(self, predictor, **settings):
-        self.people, self.changes = [], []
-        self.scorer = scorer_of(predictor)
-        events = EventTracker(EventSettings.from_config(predictor.cfg, predictor.classes))
-        reading = ReadingSettings.from_config(predictor.cfg)
-        self.watcher = Watcher(self.scorer, BlobFinder, reading, events, on_people=self._note, **settings)
-        self.watcher.sinks = self
-
-    problems = ()
-
-    def send(self, change):
-        self.changes.append(change.as_json())
-
-    def _note(self, sensor, timestamp, people):
-        self.people += [(sensor, timestamp, p.track, tuple(p.box.tolist()), tuple(p.scores.values())) for p in people]
-
-    def run(self, *sources):
-        self.watcher.run(sources)
-        return self
-
-    def health(self, sensor="SIM001_R1"):
-        return self.watcher.status()["sensors"][sensor]
-
-    def wait_for(self, frame):
-        """Until a frame of the sensor was taken in."""
-        wait_until(lambda: "SIM001_R1" in self.watcher.sensors and self.health()["last_frame"] == frame.timestamp)
-
-
-def parts(frames):
-    """As many as a sensor sends in a second or two: of a live source that is far ahead, moments are skipped."""
-    return [frames[start : start + 16] for start in range(0, len(frames), 16)]
-
-
-@pytest.fixture(scope="module")
-def expected(predictor, room):
-    watch = Watch(predictor).run(open_source(f"replay:{room}", 0))
-    assert len(watch.people) > 10 and watch.changes
-    return watch
-
-
-def given(frames):
-    """A source of frames that waits until they are taken."""
-    return Stream(io.BytesIO(b"".join(map(encode, frames))))
-
-
-def same(watch, expected):
-    assert watch.people == expected.people
-    assert watch.changes == expected.changes
+from tests.live.watching import Watch, given, parts, same, wait_until
 
 
 def test_a_replay_gives_the_same_at_another_speed(predictor, room, frames, expected):
@@ -154,38 +71,32 @@ def test_a_file_that_is_being_written_gives_the_same(predictor, room, frames, ex
     same(watch, expected)
 
 
-def test_a_broker_gives_the_same(predictor, frames, expected, tmp_path):
-    client = pytest.importorskip("paho.mqtt.client")
-    if not (program := shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")):
-        pytest.skip("needs the broker mosquitto")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (tmp_path / "broker.conf").write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 0\n"
-    )
-    broker = subprocess.Popen([program, "-c", tmp_path / "broker.conf"], stdout=-3, stderr=-3)
-    try:
-        watch = Watch(predictor, inbox=len(frames))
-        source = open_source(f"mqtt://127.0.0.1:{port}/frames")
-        thread = threading.Thread(target=watch.run, args=(source,))
-        thread.start()
-        wait_until(lambda: watch.watcher.notes.get(source.name) == "connected to the broker")
-        sender = client.Client(client.CallbackAPIVersion.VERSION2)
-        sender.connect("127.0.0.1", port)
-        sender.loop_start()
-        sender.publish("frames", b"no frame", qos=1)
-        for part in parts(frames):
-            for frame in part:
-                sender.publish("frames", encode(frame), qos=1)
-            watch.wait_for(part[-1])
-        sender.loop_stop()
-        watch.watcher.stop()
-        thread.join(10)
-        same(watch, expected)
-    finally:
-        broker.terminate()
-        broker.wait()
+def test_a_broker_gives_the_same_also_when_it_was_stopped_meanwhile(predictor, frames, expected, broker):
+    client = importlib.import_module("paho.mqtt.client")
+    watch = Watch(predictor, inbox=len(frames))
+    source = open_source(f"mqtt://127.0.0.1:{broker.port}/frames")
+    thread = threading.Thread(target=watch.run, args=(source,))
+    thread.start()
+    sender = client.Client(client.CallbackAPIVersion.VERSION2)
+    sender.reconnect_delay_set(1, 1)
+    sender.connect_async("127.0.0.1", broker.port)
+    sender.loop_start()
+    for number, part in enumerate(parts(frames)):
+        if number == 3:
+            broker.stop()
+            wait_until(lambda: "the connection to the broker broke" in watch.watcher.notes[source.name])
+            broker.start()
+        wait_until(lambda: watch.watcher.notes.get(source.name) == "connected to the broker" and sender.is_connected())
+        for frame in part:
+            sender.publish("frames", encode(frame), qos=1)
+        watch.wait_for(part[-1])
+    sender.publish("frames", b"no frame", qos=1)
+    wait_until(lambda: "a message was passed over" in watch.watcher.notes[source.name])
+    sender.disconnect()
+    sender.loop_stop()
+    watch.watcher.stop()
+    thread.join(10)
+    same(watch, expected)
 
 
 def test_moments_are_those_of_a_prediction_and_the_same_boxes_have_the_same_scores(predictor, room, expected):
@@ -245,15 +156,6 @@ def test_a_window_forgets_what_is_too_old(predictor, frames):
     assert times.tolist() == recent and len(held) == len(recent)
 
 
-def test_a_live_source_that_is_faster_than_the_network_has_its_oldest_frames_passed_over(predictor, frames):
-    watch = Watch(predictor, inbox=8)
-    for frame in frames:
-        watch.watcher._put(frame, is_live=True)
-    (inbox,) = watch.watcher._inboxes.values()
-    assert [frame for frame, _ in inbox.frames] == frames[-8:]
-    assert inbox.skipped == len(frames) - 8
-
-
 @pytest.mark.parametrize(
     ("sent", "message"),
     [
@@ -283,13 +185,6 @@ def test_a_frame_in_another_unit_and_type_is_read():
 def test_what_is_no_source_is_refused(text):
     with pytest.raises(InputError):
         open_source(text)
-
-
-def wait_until(is_true, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def test_what_was_wrong_is_told_for_a_while(predictor, frames, monkeypatch):

@@ -13,8 +13,8 @@ from slowfast_thermal.people.predicted import PredictedPerson
 # Milliseconds that are kept of a sensor, and of them at most so many moments with so many people each.
 KEPT = 300_000
 _MOST_MOMENTS, _MOST_PEOPLE = 600, 16
-# Events that are kept.
-_MOST_EVENTS = 100
+# Events that are kept, and sensors.
+_MOST_EVENTS, _MOST_SENSORS = 100, 1000
 
 
 class Action(NamedTuple):
@@ -45,7 +45,9 @@ class Recent:
         strongest = ((person, max(person.scores, key=person.scores.get)) for person in people[:_MOST_PEOPLE])
         seen = Seen(timestamp, tuple(Action(person.track, name, person.scores[name]) for person, name in strongest))
         with self._lock:
-            moments = self._seen.setdefault(sensor, deque(maxlen=_MOST_MOMENTS))
+            moments = self._seen[sensor] = self._seen.pop(sensor, deque(maxlen=_MOST_MOMENTS))
+            if len(self._seen) > _MOST_SENSORS:  # the one of whom nothing came for longest
+                del self._seen[next(iter(self._seen))]
             if moments and moments[-1].time >= timestamp:
                 moments.clear()
             moments.append(seen)

@@ -19,6 +19,8 @@ from slowfast_thermal.people.predicted import PredictedPerson
 
 # Seconds for which an answer is kept.
 _STATE_KEPT, _PICTURE_KEPT, _TIMELINE_KEPT = 0.5, 0.2, 1.0
+# Answers that are kept.
+_MOST_ANSWERS = 2000
 # Pixels of the longer side that are sent, and percentiles of a frame that have the first and the last colour, which are at least
 # so many degrees apart.
 _MOST_PIXELS, _COLOURED, _LEAST_SPAN = 320, (1.0, 99.8), 4.0
@@ -36,6 +38,8 @@ class _Kept:
         made, answer = self._answers.get(question, (-np.inf, b""))
         if now - made >= self._seconds:
             answer = make()
+            if len(self._answers) >= _MOST_ANSWERS:
+                self._answers.clear()
             self._answers[question] = now, answer
         return answer
 
@@ -68,8 +72,8 @@ class View:
         of the colours 0 and 255, and `people`: `track`, `box` (x1, y1, x2, y2 divided by the image size), `seen`, and `action` and
         `score` as last scored, null before it. Before its first frame a sensor has no pixels.
         """
-        known = [self._watcher.sensors[name] for name in sensors]
-        return b"".join(self._pictures.get(sensor.name, lambda: _picture(sensor)) for sensor in known)
+        known = [self._watcher.sensors.get(name) for name in sensors]
+        return b"".join(self._pictures.get(sensor.name, lambda: _picture(sensor)) for sensor in known if sensor)
 
     def timelines(self, sensors: Sequence[str]) -> bytes:
         """JSON: by sensor the moments of the last minutes, [milliseconds, [[track, class, score], ...]]."""

@@ -16,19 +16,10 @@ from slowfast_thermal.live.web.server import WebPage
 from slowfast_thermal.live.web.view import View
 from slowfast_thermal.live.window import ReadingSettings
 from slowfast_thermal.people.blobs import BlobFinder
+from tests.live.watching import Rule
 
 NASTY = "<script>document.title='taken'</script>\"&'"
 START = 1_700_000_000_000
-
-
-class Rule:
-    """Says that everyone lies, at once."""
-
-    classes = ["standing", NASTY]
-    before, after, frames_around, needs_room = 1.0, 0.0, (0, 0), False
-
-    def __call__(self, moment):
-        return np.tile(np.array([[0.1, 0.9]], np.float32), (len(moment.boxes), 1))
 
 
 def frames_of(sensor, seconds=30, height=40, width=60):
@@ -49,7 +40,13 @@ class Watched:
         self.recent, self.changes = Recent(), []
         kinds = [EventSettings("fall " + NASTY, (NASTY,), 0.5, 2.0, 5.0, 20.0, 0.0)]
         reading = ReadingSettings((0.0, 60.0), 18.0, None)
-        self.watcher = Watcher(Rule(), BlobFinder, reading, EventTracker(kinds), on_people=self.recent.add_people)
+        self.watcher = Watcher(
+            Rule({"standing": 0.1, NASTY: 0.9}),
+            BlobFinder,
+            reading,
+            EventTracker(kinds),
+            on_people=self.recent.add_people,
+        )
         self.watcher.sinks = EventSinks(folder, on_change=self._note_change)
         self.view = View(self.watcher, self.recent, folder / "clips")
 
