@@ -73,6 +73,8 @@ def small_overrides(data: Path, output_dir: Path) -> list[str]:
         "THERMAL.ACCEPT_PROBLEMS": "['overlap']",
         "THERMAL.BASELINES": False,
         "THERMAL.BOOTSTRAP_SAMPLES": 10,
+        "RESNET.DEPTH": 14,
+        "RESNET.NUM_BLOCK_TEMP_KERNEL": "[[1,1],[1,1],[1,1],[1,1]]",
         "RESNET.WIDTH_PER_GROUP": 8,
         "TRAIN.BATCH_SIZE": 4,
         "TRAIN.MIXED_PRECISION": False,
