@@ -40,6 +40,9 @@ setup(
         "detectron2": ["detectron2"],
         # Recordings compressed with blosc, zstd, lz4 and the like.
         "compression": ["hdf5plugin"],
+        # Recordings of others: TIFF files, and radiometric FLIR pictures.
+        "tiff": ["tifffile"],
+        "flir": ["flyr>=5"],
         # Events to, and frames from, an MQTT broker.
         "mqtt": ["paho-mqtt>=2.0"],
         # The page of a watch (--web).
@@ -48,6 +51,7 @@ setup(
         "export": ["onnx", "onnxruntime", "onnxscript"],
         "openvino": ["openvino"],
         "test": [
+            "flyr>=5",
             "hdf5plugin",
             "hypothesis",
             "motmetrics",
@@ -60,6 +64,7 @@ setup(
             "pytest-xdist",
             "pytorchvideo==0.1.5",
             "starlette",
+            "tifffile",
             "uvicorn",
         ],
     },

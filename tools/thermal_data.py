@@ -6,6 +6,7 @@ tools/thermal_data.py stats FOLDER [--cfg FILE] [KEY VALUE ...]
 tools/thermal_data.py split FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py split FOLDER FOLDS_FOLDER --by block --folds 5 --guard 6
 tools/thermal_data.py doubts FOLDER DOUBTS_FOLDER --folds FOLDS_FOLDER [--cfg FILE] [KEY VALUE ...]
+tools/thermal_data.py import-recordings FORMAT INPUT FRAMES_FOLDER [--unit UNIT] [--rate FRAMES_A_SECOND]
 tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py import-annotations cvat TASK.xml FRAMES_FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py export-annotations cvat FOLDER OUTPUT [--predictions tracks.jsonl]
@@ -19,6 +20,7 @@ import dataclasses
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +39,10 @@ from slowfast_thermal.preparation.conversion import Summary as ConversionSummary
 from slowfast_thermal.preparation.conversion import read_class_list
 from slowfast_thermal.preparation.folds import FOLD_SPLITS, read_folds, split_folds
 from slowfast_thermal.preparation.likeness import likeness
+from slowfast_thermal.preparation.recordings.foreign import Block, Hints
+from slowfast_thermal.preparation.recordings.importing import FORMATS as RECORDING_FORMATS
+from slowfast_thermal.preparation.recordings.importing import Imported, Readings, Timing, import_recordings
+from slowfast_thermal.preparation.recordings.times import TIME_UNITS
 from slowfast_thermal.preparation.settings import DataSettings
 from slowfast_thermal.preparation.simulated import simulate_rooms
 from slowfast_thermal.preparation.splits import SESSION_PATTERN, SPLITS, split_again
@@ -126,6 +132,33 @@ def parse_args() -> argparse.Namespace:
     )
     add_config_argument(command)
 
+    command = commands.add_parser("import-recordings", help="write recordings from files of other formats")
+    command.add_argument("format", metavar="FORMAT", choices=RECORDING_FORMATS, help=", ".join(RECORDING_FORMATS))
+    command.add_argument("input", metavar="INPUT", type=Path, help="file, or folder of files or pictures")
+    command.add_argument("output_dir", metavar="FRAMES_FOLDER", type=Path, help="folder for the recordings NAME.h5")
+    command.add_argument(
+        "--unit", default="", help="of the stored numbers: celsius, kelvin, centikelvin, ... (default guessed)"
+    )
+    command.add_argument("--scale", type=float, metavar="DEGREES", help="Celsius = stored * scale + offset (default 1)")
+    command.add_argument("--offset", type=float, metavar="DEGREES", help="see --scale (default 0)")
+    command.add_argument(
+        "--dead",
+        type=float,
+        action="append",
+        default=[],
+        metavar="NUMBER",
+        help="stored number that is no reading; repeatable",
+    )
+    command.add_argument("--rate", type=float, metavar="FRAMES_A_SECOND", help="in place of the file's times")
+    command.add_argument("--times", type=Path, metavar="FILE", help="with a time a line, in place of the file's")
+    command.add_argument("--time-unit", choices=TIME_UNITS, default="", help="of times (default guessed)")
+    command.add_argument(
+        "--shape", type=height_and_width, metavar="HEIGHTxWIDTH", help="of frames, where a file does not say it"
+    )
+    command.add_argument("--type", default="", help="of raw numbers, as NumPy calls it: uint16, >u2, float32, ...")
+    command.add_argument("--frames-key", default="", metavar="NAME", help="of the array of frames (hdf5, npz)")
+    command.add_argument("--times-key", default="", metavar="NAME", help="of the array of times (hdf5, npz)")
+
     command = commands.add_parser("validate", help="list everything that is wrong with a data set")
     add_data_arguments(command)
     add_config_argument(command)
@@ -181,6 +214,13 @@ def parse_args() -> argparse.Namespace:
     if args.overrides and ("cfg" not in args or any(word.startswith("--") for word in args.overrides)):
         parser.error(f"unrecognized arguments: {' '.join(args.overrides)}")
     return args
+
+
+def height_and_width(text: str) -> tuple[int, int]:
+    height, width = map(int, text.lower().split("x"))
+    if min(height, width) < 1:
+        raise ValueError
+    return height, width
 
 
 def add_data_arguments(command: argparse.ArgumentParser, json_too: bool = True) -> None:
@@ -329,8 +369,43 @@ def print_conversion(summary: ConversionSummary, args: argparse.Namespace) -> No
     print(f"Wrote {args.output_dir}")
 
 
+def run_import_recordings(args: argparse.Namespace) -> None:
+    written = import_recordings(
+        args.format,
+        args.input,
+        args.output_dir,
+        hints=Hints(args.shape, args.type, args.frames_key, args.times_key),
+        readings=Readings(args.unit, args.scale, args.offset, tuple(args.dead)),
+        timing=Timing(args.rate, args.times, args.time_unit),
+        watch=frames_progress,
+    )
+    for recording in written:
+        print_imported(recording)
+
+
+def frames_progress(name: str, blocks: Iterable[Block], num_frames: int | None) -> Iterator[Block]:
+    with tqdm(desc=name, total=num_frames, unit=" frames", disable=None) as bar:
+        for block in blocks:
+            yield block
+            bar.update(len(block[0]))
+
+
+def print_imported(recording: Imported) -> None:
+    low, high = recording.span
+    size = f"{recording.num_frames} frames of {recording.height}x{recording.width}"
+    print(f"{recording.path}: {size}, {recording.duration:.1f} s, {low:.1f} to {high:.1f} degrees Celsius")
+    for note in recording.notes:
+        print(f"  {note}")
+    if recording.num_missing:
+        print(f"  {recording.num_missing} readings are missing")
+    for reason, count in recording.left_out.items():
+        print(f"  left out: {count} {reason}")
+
+
 def run_validate(args: argparse.Namespace) -> int:
     train, val, settings = data_settings(args)
+    if not (args.train or args.val or any(Path(args.data_dir, name).exists() for name in (*train, *val))):
+        train = val = ()
     report = validate(
         args.data_dir,
         train,
@@ -535,6 +610,7 @@ COMMANDS = {
     "stats": run_stats,
     "split": run_split,
     "doubts": run_doubts,
+    "import-recordings": run_import_recordings,
     "convert": run_convert,
     "import-annotations": run_import_annotations,
     "export-annotations": run_export_annotations,

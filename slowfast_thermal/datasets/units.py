@@ -31,11 +31,11 @@ class Unit:
     attribute: str = ""
 
     def to_celsius(self, values: np.ndarray) -> None:
-        """Makes degrees Celsius of stored float32 values, in place."""
+        """Makes degrees Celsius of stored values, floating point numbers, in place."""
         if self.zero:
-            values -= np.float32(self.zero)
+            values -= self.zero
         if self.scale != 1:
-            values *= np.float32(self.scale)
+            values *= self.scale
 
 
 UNITS = {
@@ -74,16 +74,20 @@ def find_unit(name: str) -> Unit | None:
     return UNITS.get(_SHORT.get(plain, plain))
 
 
-def unit_of(frames: h5py.Dataset, where: str, default: str) -> Unit:
-    """The unit of stored frames.
+def linear_unit(scale: float, offset: float, attribute: str = "") -> Unit:
+    """The unit of stored values of which stored * scale + offset are degrees Celsius; `scale` is not 0."""
+    return Unit("counts", -offset / scale, scale, attribute)
+
+
+def said_unit(frames: h5py.Dataset, where: str) -> Unit | None:
+    """The unit that attributes give stored frames, None if there are no such attributes.
 
     Args:
         frames: of a recording.
         where: names the recording in messages.
-        default: name of the unit of frames that do not say it; if empty, floating point numbers are degrees Celsius.
 
     Raises:
-        InputError: an unknown unit, attributes that contradict each other, or whole numbers without a unit.
+        InputError: an unknown unit, or attributes that contradict each other.
     """
     found = _attributes(frames)
     unit, scale, offset = (found.get(names[0]) or found.get(names[1]) for names in _ATTRIBUTES)
@@ -96,9 +100,23 @@ def unit_of(frames: h5py.Dataset, where: str, default: str) -> Unit:
         factor, shift = _number(scale, 1.0, where), _number(offset, 0.0, where)
         if factor == 0:
             raise InputError(f"{where}: the attribute '{scale[0]}' is 0: write the degrees Celsius of one count.")
-        return Unit("counts", -shift / factor, factor, (scale or offset)[0])
-    if unit:
-        return replace(_known_unit(unit, where), attribute=unit[0])
+        return linear_unit(factor, shift, (scale or offset)[0])
+    return replace(_known_unit(unit, where), attribute=unit[0]) if unit else None
+
+
+def unit_of(frames: h5py.Dataset, where: str, default: str) -> Unit:
+    """The unit of stored frames.
+
+    Args:
+        frames: of a recording.
+        where: names the recording in messages.
+        default: name of the unit of frames that do not say it; if empty, floating point numbers are degrees Celsius.
+
+    Raises:
+        InputError: an unknown unit, attributes that contradict each other, or whole numbers without a unit.
+    """
+    if said := said_unit(frames, where):
+        return said
     if not default and np.issubdtype(frames.dtype, np.integer):
         raise InputError(
             f"{where}: 'frames' has shape {frames.shape} and type {frames.dtype}, counts of no known unit: write the "

@@ -13,6 +13,7 @@ A problem stops the training or makes labels wrong, so it must be mended:
     overlap       keyframes that train and val both have
 Of the last four, THERMAL.ACCEPT_PROBLEMS makes warnings.
 A warning lets the training go on, but scores or labels suffer:
+    annotations   there are none yet, so only recordings are checked
     times         irregular intervals between frames, and gaps
     dead pixels   a pixel that never or rarely reads; more than a tenth of a recording's readings missing
     lost packets  frames of which it is not clear where the packets belong, so that all of them is filled; more than a tenth
@@ -238,7 +239,7 @@ def validate(
 
     Args:
         root: folder of the data set.
-        train, val: annotation files, by their paths from there.
+        train, val: annotation files, by their paths from there; without any, the recordings alone are checked.
         settings: of a run; None for the defaults.
         session_pattern: regular expression for a recording's whole name, whose first group is the session. Clips of one
             session can share frames. A recording that it does not fit is a session of its own.
@@ -257,7 +258,12 @@ def validate(
     splits = {split: load_annotations(files, findings.guard("annotations")) for split, files in paths.items()}
     for split, part in splits.items():
         splits[split] = replace(part, keyframes=of_recordings(part.keyframes, settings.recordings[split]))
-    are_whole = not findings.all
+    are_alone = not (train or val)
+    are_whole = not (findings.all or are_alone)
+    if are_alone:
+        findings.warning(
+            "annotations", "no annotation file is there, so the recordings alone were checked: add some to train."
+        )
     if are_whole:
         _check_splits(findings, splits["train"], splits["val"], paths)
         if splits["train"].classes == splits["val"].classes:
@@ -287,6 +293,7 @@ def validate(
         session_pattern,
     )
     _check_overlap(findings, distances)
-    _check_sessions(findings, recordings, session_pattern)
+    if not are_alone:
+        _check_sessions(findings, recordings, session_pattern)
     num_keyframes = {split: len(annotations.keyframes) for split, annotations in splits.items()}
     return Report(num_keyframes, len(files), findings.all, distances)

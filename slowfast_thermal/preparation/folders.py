@@ -1,4 +1,4 @@
-"""Folders that come into being with all their files or not at all."""
+"""Folders, and files in them, that come into being all together or not at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +18,36 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
     folder = Path(folder).resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists already: choose a new or empty folder.")
+    with _beside(folder) as root:
+        yield root
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        root.rename(folder)
+
+
+@contextmanager
+def new_files(folder: str | Path) -> Iterator[Path]:
+    """Gives an empty folder whose files move into `folder` once the block has ended well, and else vanish.
+
+    Raises:
+        InputError: `folder` is a file or has a file of this name, cannot be written, or there is no room for them.
+    """
+    folder = Path(folder).resolve()
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: choose a folder.")
+    with _beside(folder) as root:
+        yield root
+        folder.mkdir(parents=True, exist_ok=True)
+        files = sorted(root.iterdir())
+        for file in files:
+            if (folder / file.name).exists():
+                raise InputError(f"{folder / file.name} exists already: remove it, or choose another folder.")
+        for file in files:
+            file.rename(folder / file.name)
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """An empty folder on the file system of another one; tells what keeps it from being written."""
     existing = next(parent for parent in folder.parents if parent.exists())
     root = None
     try:
@@ -25,8 +55,6 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
             root = temporary / "data"
             root.mkdir()
             yield root
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            root.rename(folder)
     except (OSError, RuntimeError) as error:  # HDF5 raises either
         if refusal := full_disk_error(error):
             raise no_room(existing, refusal) from None

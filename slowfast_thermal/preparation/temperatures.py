@@ -134,16 +134,24 @@ def _remedy(recording: Recording, temperature_range: tuple[float, float]) -> str
 
 
 def likely_unit(recording: Recording, temperature_range: tuple[float, float]) -> str | None:
-    """The unit in which most stored values lie in the range, degrees Celsius; where several do, that of a likelier spread."""
+    """The unit, other than its own, in which most stored values lie in the range, degrees Celsius; as `rank_units` has it."""
     middle = recording.num_frames // 2
-    stored = recording.read_stored(middle, min(middle + 64, recording.num_frames)).ravel()
+    stored = recording.read_stored(middle, min(middle + 64, recording.num_frames))
+    likely = rank_units(stored, temperature_range)
+    return next((unit.name for unit, _ in likely if unit.name != recording.unit.name), None)
+
+
+def rank_units(stored: np.ndarray, temperature_range: tuple[float, float]) -> list[tuple[Unit, float]]:
+    """Units in which at least half of some stored values lie in the range, degrees Celsius, the likeliest first.
+
+    Returns:
+        Each with the share of the values that do, in tenths. Of units with the same share, that of a likelier spread is first.
+    """
     stored = stored[np.isfinite(stored)]
-    stored = stored[:: len(stored) // _SAMPLE + 1]
+    stored = stored[:: len(stored) // _SAMPLE + 1].astype(np.float32)
     low, high = temperature_range
-    best, best_score = None, (0.5, -np.inf)
+    ranked = []
     for unit in UNITS.values():
-        if unit.name == recording.unit.name:
-            continue
         values = stored.copy()
         unit.to_celsius(values)
         inside = values[(values >= low) & (values <= high)]
@@ -151,7 +159,6 @@ def likely_unit(recording: Recording, temperature_range: tuple[float, float]) ->
             continue
         # A scene spans some degrees; much less or more speaks for a unit ten times as large or as small.
         spread = np.subtract(*np.quantile(inside, (0.99, 0.01)))
-        score = round(len(inside) / len(stored), 1), -abs(np.log(max(spread, 1e-3) / 5))
-        if score > best_score:
-            best, best_score = unit.name, score
-    return best
+        ranked.append((round(len(inside) / len(stored), 1), -abs(np.log(max(spread, 1e-3) / 5)), unit))
+    ranked.sort(key=lambda entry: entry[:2], reverse=True)
+    return [(unit, share) for share, _, unit in ranked]

@@ -15,6 +15,8 @@ from slowfast_thermal.preparation.folders import new_folder
 
 FIRST_TIMESTAMP = 1_700_000_000_000
 CHUNK_FRAMES = 64
+# Pixels of a chunk, so that large frames do not make it larger.
+_CHUNK_PIXELS = 2**22
 MAC_ADDRESS = "02:00:00:00:00:01"
 
 # Wraps a loop of this many steps.
@@ -52,6 +54,29 @@ def check_sizes(
         raise InputError(f"A seed of {seed}: choose 0 or a positive number.")
 
 
+def chunk_frames(height: int, width: int) -> int:
+    """Frames of a chunk, in which recordings are compressed, and which are handled at a time."""
+    return min(CHUNK_FRAMES, max(_CHUNK_PIXELS // (height * width), 1))
+
+
+def create_frames(file: h5py.File, num_frames: int | None, height: int, width: int) -> h5py.Dataset:
+    """The data set `frames` of a new recording, (N, height, width) float32 degrees Celsius; None lets it grow from 0."""
+    at_once = chunk_frames(height, width)
+    chunks = (at_once if num_frames is None else min(at_once, num_frames), height, width)
+    most = (num_frames, height, width)
+    return file.create_dataset(
+        "frames", (num_frames or 0, height, width), np.float32, maxshape=most, chunks=chunks, compression=4
+    )
+
+
+def write_times(file: h5py.File, name: str, timestamps: np.ndarray, height: int, width: int, **further: object) -> None:
+    """Writes the times of a new recording, and the attributes that tell about it."""
+    file.attrs.update(sensor_id=name, total_frames=len(timestamps), frame_height=height, frame_width=width)
+    file.attrs.update(compression="gzip", compression_level=4, **further)
+    file.attrs.update(min_timestamp=timestamps[0], max_timestamp=timestamps[-1])
+    file["timestamps"] = file["frame_seqs"] = timestamps
+
+
 @contextmanager
 def new_recording(
     path: Path, timestamps: np.ndarray, height: int, width: int, into: BinaryIO | None = None
@@ -65,12 +90,8 @@ def new_recording(
         into: is written in its place, if given.
     """
     with h5py.File(into or path, "w") as file:
-        file.attrs.update(sensor_id=path.stem, mac_address=MAC_ADDRESS, total_frames=len(timestamps), corrupted_count=0)
-        file.attrs.update(frame_height=height, frame_width=width, compression="gzip", compression_level=4)
-        file.attrs.update(min_timestamp=timestamps[0], max_timestamp=timestamps[-1])
-        file["timestamps"] = file["frame_seqs"] = timestamps
-        layout = {"chunks": (min(CHUNK_FRAMES, len(timestamps)), height, width), "compression": 4}
-        yield file.create_dataset("frames", (len(timestamps), height, width), np.float32, **layout)
+        write_times(file, path.stem, timestamps, height, width, mac_address=MAC_ADDRESS, corrupted_count=0)
+        yield create_frames(file, len(timestamps), height, width)
 
 
 def image_record(name: str, timestamp: int, frame: int, height: int, width: int) -> dict:

@@ -265,7 +265,7 @@ def test_the_cache_keeps_few_files_open_and_reads_on_from_those_it_closed(tmp_pa
 
 
 def test_a_missing_recording_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"Recording '.*gone\.h5' does not exist: add"):
+    with pytest.raises(InputError, match=r"Recording '.*gone\.h5' does not exist: correct the name, add"):
         open_recording(tmp_path / "gone.h5")
 
 
