@@ -11,7 +11,9 @@ import simplejson
 import torch
 
 from slowfast_thermal.config import load_config
+from slowfast_thermal.evaluation import report
 from slowfast_thermal.preparation.synthetic import synthesize
+from slowfast_thermal.trees import forest
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "Thermal"
 
@@ -85,6 +87,13 @@ def small_overrides(data: Path, output_dir: Path) -> list[str]:
         "TRAIN.CHECKPOINT_PERIOD": 1,
     }
     return [str(part) for pair in settings.items() for part in pair]
+
+
+@pytest.fixture
+def quick_tests(monkeypatch):
+    """Tests of few trees and of reports with few pictures, where many are made in this process."""
+    monkeypatch.setattr(forest, "NUM_TREES", 20)
+    monkeypatch.setattr(report, "_NUM_MISTAKES", 1)
 
 
 @pytest.fixture

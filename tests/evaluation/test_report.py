@@ -47,7 +47,7 @@ class Report(HTMLParser):
 
 
 @pytest.fixture
-def written(random_evaluation):
+def written(random_evaluation, quick_tests):
     dataset, evaluation, cfg = random_evaluation
     folder = Path(cfg.OUTPUT_DIR)
     folder.mkdir()

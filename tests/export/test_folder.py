@@ -13,7 +13,7 @@ from slowfast_thermal.engine.exported import ExportedNetwork
 from slowfast_thermal.engine.test import evaluate, prepare_evaluation
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.export import check, folder
-from slowfast_thermal.export.graph import ActionGraph, GraphShapes, write_onnx
+from slowfast_thermal.export.graph import ActionGraph, GraphShapes
 from slowfast_thermal.export.session import FORMATS, SETTINGS, ExportedActions, is_exported
 from tests.conftest import CONFIGS, small_overrides
 
@@ -47,14 +47,28 @@ def build(data, output, kind):
     return cfg, model.eval(), checkpoint
 
 
-@pytest.fixture(scope="module", params=[pytest.param("plain", marks=pytest.mark.slow), "interactions", "crops"])
-def exported(request, synthetic_data, tmp_path_factory):
-    """A configuration, its network, and the folder with its ONNX graph."""
-    output = tmp_path_factory.mktemp(request.param)
-    cfg, model, checkpoint = build(synthetic_data, output, request.param)
+def export(data, output, kind):
+    """A configuration, its network, a file in the place of its checkpoint, and the folder with its ONNX graph."""
+    cfg, model, checkpoint = build(data, output, kind)
     classes = [f"class {number}" for number in range(cfg.MODEL.NUM_CLASSES)]
     folder.export_folder(output / "folder", cfg, classes, checkpoint, model)
-    return cfg, model, output / "folder"
+    return cfg, model, checkpoint, output / "folder"
+
+
+@pytest.fixture(scope="module")
+def traced(synthetic_data, tmp_path_factory):
+    """What `export` gives for a network on crops, whose graph takes seconds to trace."""
+    return export(synthetic_data, tmp_path_factory.mktemp("crops"), "crops")
+
+
+@pytest.fixture(scope="module", params=[pytest.param("plain", marks=pytest.mark.slow), "interactions", "crops"])
+def exported(request, synthetic_data, traced, tmp_path_factory):
+    """A configuration, its network, and the folder with its ONNX graph."""
+    if request.param == "crops":
+        cfg, model, _, path = traced
+    else:
+        cfg, model, _, path = export(synthetic_data, tmp_path_factory.mktemp(request.param), request.param)
+    return cfg, model, path
 
 
 @pytest.mark.parametrize("num_people", [0, 1, 3, 17])
@@ -90,20 +104,13 @@ def test_an_evaluation_of_the_folder_gives_the_networks_scores(exported):
         ExportedNetwork(path, other, loader.dataset.classes)
 
 
-@pytest.fixture(scope="module")
-def traced(synthetic_data, tmp_path_factory):
-    """A network on crops, and its ONNX graph, which takes seconds to trace."""
-    output = tmp_path_factory.mktemp("formats")
-    cfg, model, checkpoint = build(synthetic_data, output, "crops")
-    write_onnx(*graph_of(cfg, model), output / "whole.onnx", {})
-    return cfg, model, checkpoint, output / "whole.onnx"
-
-
 @pytest.fixture
 def crops(traced, monkeypatch):
     """A network on crops that is traced already."""
-    monkeypatch.setattr(folder, "write_onnx", lambda _graph, _shapes, path, _metadata: shutil.copy(traced[3], path))
-    return traced[:3]
+    cfg, model, checkpoint, written = traced
+    graph = written / "actions.onnx"
+    monkeypatch.setattr(folder, "write_onnx", lambda _graph, _shapes, path, _metadata: shutil.copy(graph, path))
+    return cfg, model, checkpoint
 
 
 def graph_of(cfg, model):
