@@ -2,14 +2,21 @@ from setuptools import find_packages, setup
 
 setup(
     name="slowfast_thermal",
-    version="0.1.0",
+    version="0.1.0",  # that of CHANGELOG.md and CITATION.cff
     description="Action detection in thermal recordings with PySlowFast",
-    packages=find_packages(include=["slowfast_thermal", "slowfast_thermal.*"]),
+    packages=[
+        *find_packages(include=["slowfast_thermal", "slowfast_thermal.*"]),
+        "slowfast_thermal.configs.Thermal",
+        "slowfast_thermal_tools",
+    ],
+    package_dir={"slowfast_thermal.configs.Thermal": "configs/Thermal", "slowfast_thermal_tools": "tools"},
     package_data={
+        "slowfast_thermal.configs.Thermal": ["*.yaml"],
         "slowfast_thermal.evaluation": ["report.html"],
         "slowfast_thermal.live.web": ["page.html"],
         "slowfast_thermal.weights": ["*.pyth", "*.json"],
     },
+    entry_points={"console_scripts": ["slowfast-thermal = slowfast_thermal_tools.command:main"]},
     python_requires=">=3.10",
     install_requires=[
         "torch>=2.4",
@@ -37,7 +44,6 @@ setup(
         "joblib",
     ],
     extras_require={
-        "detectron2": ["detectron2"],
         # Recordings compressed with blosc, zstd, lz4 and the like.
         "compression": ["hdf5plugin"],
         # Recordings of others: TIFF files, and radiometric FLIR pictures.

@@ -2,12 +2,11 @@
 
 import difflib
 import functools
-from pathlib import Path
 
 from fvcore.common.config import CfgNode
 
 from slowfast_thermal import pyslowfast, weights
-from slowfast_thermal.config_files import read_with_bases
+from slowfast_thermal.config_files import find_configuration, read_with_bases
 from slowfast_thermal.config_relations import check_together
 from slowfast_thermal.config_values import checked, leaves
 from slowfast_thermal.errors import InputError
@@ -262,12 +261,14 @@ def _add_events_node(cfg: CfgNode) -> None:
 def load_config(path: str, overrides: list[str]) -> CfgNode:
     """PySlowFast's defaults with the YAML file `path` (and its `_BASE_`) and `KEY VALUE ...` merged in.
 
+    Where there is no such file, `path` may name one that comes with the package, such as `Thermal/DEMO.yaml`.
+
     Raises:
         InputError: no such file, no valid YAML, an unknown key, a value that does not suit its key, or values
             that exclude each other.
     """
     cfg = pyslowfast.get_cfg()
-    files = read_with_bases(Path(path))
+    files = read_with_bases(find_configuration(path))
     if len(overrides) % 2:
         raise InputError(f"'{overrides[-1]}' has no value: give overrides as KEY VALUE pairs.")
     defaults = leaves(cfg)

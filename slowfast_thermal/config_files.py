@@ -9,17 +9,29 @@ from slowfast_thermal.errors import InputError
 from slowfast_thermal.user_input import is_file
 
 _BASE = "_BASE_"
+# Those that come with the package, which a repository has beside it.
+_PACKAGE = Path(__file__).parent
+_SHIPPED = next(folder / "configs" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "configs").is_dir())
 # Values in a file with what its aliases repeat; the largest configuration has a few hundred.
 _MAX_VALUES = 100_000
 # What PyYAML raises for values that their own notation does not allow, such as a 13th month.
 _NO_VALUE = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, OverflowError)
 
 
+def find_configuration(name: str, folder: Path = Path()) -> Path:
+    """The file of this name in the folder or, where there is none, the one that comes with the package, such as
+    `Thermal/DEMO.yaml` or `configs/Thermal/DEMO.yaml`.
+    """
+    path, shipped = folder / name, _SHIPPED / name.removeprefix("configs/")
+    return shipped if is_file(shipped) and not is_file(path) else path
+
+
 def read_with_bases(path: Path, built_on_it: tuple[Path, ...] = ()) -> list[tuple[Path, dict]]:
     """What a file and its bases hold, each base before what builds on it.
 
     Args:
-        path: a YAML file. Its `_BASE_` names one or several others by their paths from there.
+        path: a YAML file. Its `_BASE_` names one or several others by their paths from there, or ones that come with the
+            package, as `find_configuration` does.
         built_on_it: the files that name this one as a base, the first one first.
 
     Raises:
@@ -33,7 +45,7 @@ def read_with_bases(path: Path, built_on_it: tuple[Path, ...] = ()) -> list[tupl
         raise InputError(f"{path} names the _BASE_ {bases}: give the path of a YAML file.")
     files = []
     for base in bases:
-        base_path = path.parent / Path(base).expanduser()
+        base_path = find_configuration(str(Path(base).expanduser()), path.parent)
         chain = (*built_on_it, path)
         if base_path.resolve() in [file.resolve() for file in chain]:
             names = " is built on ".join(str(file) for file in (*chain, base_path))

@@ -240,3 +240,12 @@ def test_the_learning_rate_grows_with_the_machines_where_that_is_wanted(scaled, 
 
 def test_the_session_pattern_is_that_of_the_splits():
     assert get_cfg().THERMAL.SESSION_PATTERN == SESSION_PATTERN
+
+
+@pytest.mark.parametrize("prefix", ["", "configs/"])
+def test_a_shipped_file_is_found_by_name_unless_the_folder_has_one(tmp_path, monkeypatch, prefix):
+    monkeypatch.chdir(tmp_path)
+    assert load_config(f"{prefix}Thermal/DEMO.yaml", DATA) == load_config(str(CONFIGS / "DEMO.yaml"), DATA)
+    (tmp_path / prefix / "Thermal").mkdir(parents=True)
+    (tmp_path / prefix / "Thermal" / "DEMO.yaml").write_text("_BASE_: Thermal/Base.yaml\nRNG_SEED: 7\n")
+    assert load_config(f"{prefix}Thermal/DEMO.yaml", DATA).RNG_SEED == 7

@@ -242,7 +242,7 @@ def add_config_argument(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--cfg",
         metavar="FILE",
-        default=str(Path(__file__).parents[1] / "configs" / "Thermal" / "Base.yaml"),
+        default="Thermal/Base.yaml",
         help="configuration of the training; KEY VALUE pairs override its keys, such as THERMAL.UNIT kelvin",
     )
     command.set_defaults(train=None, val=None)

@@ -206,7 +206,7 @@ def mmaction_backbone(depth, alpha):
         sys.modules.setdefault(name, types.ModuleType(name))
     sys.modules[missing].DRN = type("DRN", (), {})
     backbones = pytest.importorskip(
-        "mmaction.models.backbones.resnet3d_slowfast", reason="MMAction2 is not installed (see README.md, Tests)"
+        "mmaction.models.backbones.resnet3d_slowfast", reason="MMAction2 is not installed (see CONTRIBUTING.md)"
     )
     shared = dict(
         type="resnet3d", depth=depth, pretrained=None, conv1_stride_t=1, pool1_stride_t=1, spatial_strides=(1, 2, 2, 1)
