@@ -12,11 +12,16 @@ import numpy as np
 import pytest
 
 from slowfast_thermal.datasets.moments import moments
+from slowfast_thermal.engine.prediction import Predictor
+from slowfast_thermal.engine.watching import scorer_of
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.live.frames import Frame, encode, read_frame
+from slowfast_thermal.live.scoring import ClipSettings, Scorer
 from slowfast_thermal.live.sources import Stream, open_source
 from slowfast_thermal.people.blobs import BlobFinder
 from slowfast_thermal.people.tracks import track_recording
+from slowfast_thermal.trees.features import FEATURES
+from tests.live.conftest import CONFIGURATION
 from tests.live.watching import Watch, given, parts, same, wait_until
 
 
@@ -115,6 +120,29 @@ def test_moments_are_those_of_a_prediction_and_the_same_boxes_have_the_same_scor
     for key in shared:
         np.testing.assert_allclose(scores[key], watched[key], atol=1e-6)
     assert {time for _, time, *_ in expected.people} <= set(recording.timestamps[moments(recording.timestamps, 1.0)])
+
+
+class Features:
+    """Trees whose scores are the features themselves."""
+
+    def predict(self, features):
+        return features
+
+
+def test_at_position_1_all_comes_from_the_past_and_is_decided_at_once(frames):
+    last = Predictor.from_checkpoint(CONFIGURATION, "SIMULATED", ["THERMAL.KEYFRAME_POSITION", "1.0"])
+    known = frames[:80]
+    later = [Frame(f.sensor, f.timestamp, np.flip(f.temperatures) + 5) for f in frames[80:100]]
+    classes = [*last.classes, *FEATURES][: len(FEATURES)]
+    for trees in (False, True):
+        found = []
+        for played in ([*known, *frames[80:100]], [*known, *later], known):
+            settings = ClipSettings.from_config(last.cfg)
+            scorer = Scorer(classes, settings, forest=Features(), trees_weight=1.0) if trees else scorer_of(last)
+            assert scorer.after == 0
+            people = Watch(last, scorer).run(given(played)).people
+            found.append([each for each in people if each[1] < known[-1].timestamp])
+        assert len(found[0]) > 5 and found[0] == found[1] == found[2]
 
 
 def test_frames_that_come_twice_late_or_without_a_reading_change_nothing(predictor, frames, expected):

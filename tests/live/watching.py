@@ -41,9 +41,9 @@ class Rule:
 class Watch:
     """Watches sources, and keeps all that came of it."""
 
-    def __init__(self, predictor, **settings):
+    def __init__(self, predictor, scorer=None, **settings):
         self.people, self.changes = [], []
-        self.scorer = scorer_of(predictor)
+        self.scorer = scorer or scorer_of(predictor)
         events = EventTracker(EventSettings.from_config(predictor.cfg, predictor.classes))
         reading = ReadingSettings.from_config(predictor.cfg)
         self.watcher = Watcher(self.scorer, BlobFinder, reading, events, on_people=self._note, **settings)
