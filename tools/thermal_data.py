@@ -10,6 +10,7 @@ tools/thermal_data.py import-recordings FORMAT INPUT FRAMES_FOLDER [--unit UNIT]
 tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py import-annotations cvat TASK.xml FRAMES_FOLDER ANNOTATIONS_FOLDER
 tools/thermal_data.py export-annotations cvat FOLDER OUTPUT [--predictions tracks.jsonl]
+tools/thermal_data.py suggest FOLDER --predictions tracks.jsonl [--number N]
 tools/thermal_data.py synthesize FOLDER [--rooms N] [--continuous HOURS]
 tools/thermal_data.py likeness FOLDER OTHER_FOLDER
 tools/thermal_data.py truth FOLDER TRUTH.json
@@ -30,6 +31,7 @@ from tqdm import tqdm
 
 from slowfast_thermal.config import load_config
 from slowfast_thermal.errors import BAD_INPUT, InputError, exit_codes
+from slowfast_thermal.files import replacing
 from slowfast_thermal.preparation.annotations.exporting import EXPORTS, export_annotations
 from slowfast_thermal.preparation.annotations.importing import FORMATS, import_annotations
 from slowfast_thermal.preparation.annotations.raw import convert_raw
@@ -47,6 +49,7 @@ from slowfast_thermal.preparation.settings import DataSettings
 from slowfast_thermal.preparation.simulated import simulate_rooms
 from slowfast_thermal.preparation.splits import SESSION_PATTERN, SPLITS, split_again
 from slowfast_thermal.preparation.statistics import Range, RecordingStatistics, Statistics, collect_statistics
+from slowfast_thermal.preparation.suggestions import GAP, read_moments, suggest
 from slowfast_thermal.preparation.synthetic import synthesize
 from slowfast_thermal.preparation.truth import truth_of_keyframes
 from slowfast_thermal.simulation.parameters import PRIORS
@@ -130,6 +133,21 @@ def parse_args() -> argparse.Namespace:
         metavar="FILE",
         help="tracks.jsonl of tools/predict.py, whose people are suggested where nobody annotated",
     )
+    command.add_argument("--moments", type=Path, metavar="FILE", help="list of suggest: only these predicted moments")
+    add_config_argument(command)
+
+    command = commands.add_parser("suggest", help="tell which moments of predicted recordings to label next")
+    add_data_arguments(command, json_too=False)
+    command.add_argument("--predictions", required=True, metavar="FILE", help="tracks.jsonl of tools/predict.py")
+    command.add_argument("--number", type=int, default=20, help="of moments (default 20)")
+    command.add_argument(
+        "--gap",
+        type=float,
+        default=GAP,
+        metavar="SECONDS",
+        help=f"between moments, and to labelled keyframes (default {GAP:g})",
+    )
+    command.add_argument("--output", type=Path, metavar="FILE", help="for the list (default: standard output)")
     add_config_argument(command)
 
     command = commands.add_parser("import-recordings", help="write recordings from files of other formats")
@@ -349,11 +367,24 @@ def run_export_annotations(args: argparse.Namespace) -> None:
         args.output_dir,
         annotations=[*train, *val],
         predictions=args.predictions,
+        moments=read_moments(args.moments) if args.moments else None,
         settings=settings,
         progress=lambda steps, number: tqdm(steps, "recordings", number, disable=None),
     )
     print("; ".join(f"{number} {what}" for what, number in count.items()))
     print(f"Wrote {args.output_dir}")
+
+
+def run_suggest(args: argparse.Namespace) -> None:
+    train, val, _ = data_settings(args)
+    found = suggest(args.data_dir, args.predictions, args.number, [*train, *val], args.gap)
+    lines = [json.dumps(dataclasses.asdict(suggestion), ensure_ascii=False) + "\n" for suggestion in found]
+    if args.output is None:
+        sys.stdout.writelines(lines)
+    else:
+        with replacing(args.output) as temporary:
+            Path(temporary).write_text("".join(lines), encoding="utf-8")
+        print(f"Wrote {args.output}: {len(found)} moments")
 
 
 def print_conversion(summary: ConversionSummary, args: argparse.Namespace) -> None:
@@ -614,6 +645,7 @@ COMMANDS = {
     "convert": run_convert,
     "import-annotations": run_import_annotations,
     "export-annotations": run_export_annotations,
+    "suggest": run_suggest,
     "synthesize": run_synthesize,
     "likeness": run_likeness,
     "truth": run_truth,
