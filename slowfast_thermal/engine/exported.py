@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.export.session import ExportedActions, Memory
+from slowfast_thermal.export.session import ExportedActions, Memory, open_people, read_settings
 from slowfast_thermal.models.feature_bank import FeatureBank
 
 # What decides which frames a clip has, and what its numbers mean.
@@ -110,6 +110,29 @@ class ExportedNetwork(nn.Module):
 
     def _named(self, inputs: list[Tensor], bboxes: Tensor, objects: Tensor | None = None) -> dict[str, np.ndarray]:
         return graph_inputs(self._cfg, inputs, bboxes, bboxes[:0] if objects is None else objects)
+
+
+class ExportedDetector:
+    """The detector of a folder that `tools/export.py` wrote, in the place of a `PersonDetector`; it can be sent to other processes.
+
+    Args:
+        folder: one that has a detector.
+
+    Attributes:
+        find_people: see `FindPeople`.
+        frame_size: (2,) height and width of the frames that it was trained on.
+
+    Raises:
+        InputError: the folder cannot be run.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self.find_people = open_people(folder, torch.get_num_threads())
+        self.frame_size = np.array(read_settings(folder).detector_frame_size)
+
+    def __reduce__(self):
+        return ExportedDetector, (self._folder,)
 
 
 def graph_inputs(cfg, inputs: list[Tensor], bboxes: Tensor, objects: Tensor) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.found_people import Follow, follow_people, people_source
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.engine.device import current_device
+from slowfast_thermal.engine.exported import ExportedDetector
 from slowfast_thermal.evaluation.finding import evaluate_finder
 from slowfast_thermal.evaluation.metrics import Evaluation
 from slowfast_thermal.models.person_detector import PersonDetector
@@ -31,18 +32,19 @@ _FRAMES_PER_PROCESS = 20_000
 _warned: set[tuple[int, int]] = set()
 
 
-def finder(network: PersonDetector | None) -> Callable[[np.ndarray | None], PersonFinder]:
+def finder(network: PersonDetector | ExportedDetector | None) -> Callable[[np.ndarray | None], PersonFinder]:
     """Starts a finder, of a detector or of warm blobs, with the background of a sensor."""
     return partial(DetectorFinder, network.find_people) if network else BlobFinder
 
 
-def follower(cfg, network: PersonDetector | None) -> Follow:
+def follower(network: PersonDetector | ExportedDetector | None, path: str | Path) -> Follow:
     """Finds and follows the people of a recording, once in a process.
 
     Args:
-        network: `detector_of` the configuration.
+        network: None: people are found as warm blobs.
+        path: the network's file.
     """
-    return partial(_follow, network, Path(cfg.THERMAL.PEOPLE_CHECKPOINT).resolve() if network else None)
+    return partial(_follow, network, Path(path).resolve() if network else None)
 
 
 def follow_all(follow: Follow, recordings: Sequence[Recording]) -> Iterator[list[list[TrackedPerson]]]:
@@ -66,7 +68,9 @@ def detector_of(cfg) -> PersonDetector | None:
     return load_detector(Path(cfg.THERMAL.PEOPLE_CHECKPOINT), current_device(cfg))
 
 
-def _follow(network: PersonDetector | None, path: Path | None, recording: Recording) -> list[list[TrackedPerson]]:
+def _follow(
+    network: PersonDetector | ExportedDetector | None, path: Path | None, recording: Recording
+) -> list[list[TrackedPerson]]:
     """The people of each frame, found by the network of a file, or without one as warm blobs."""
     files = [file for file in (recording.path, path) if file is not None and file.is_file()]
     key = tuple((file.resolve(), file.stat().st_mtime_ns) for file in files), recording.settings
@@ -78,7 +82,7 @@ def _follow(network: PersonDetector | None, path: Path | None, recording: Record
     return followed
 
 
-def follow_detected(recording: Recording, network: PersonDetector) -> list[list[TrackedPerson]]:
+def follow_detected(recording: Recording, network: PersonDetector | ExportedDetector) -> list[list[TrackedPerson]]:
     """The people of each frame of a recording as a detector finds them.
 
     Frames of another size than the training's are warned of, once.

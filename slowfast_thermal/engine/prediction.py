@@ -19,12 +19,12 @@ from slowfast_thermal.datasets.moments import Moments
 from slowfast_thermal.datasets.person_frames import finds_people
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.engine.device import current_device
-from slowfast_thermal.engine.exported import ExportedNetwork
+from slowfast_thermal.engine.exported import ExportedDetector, ExportedNetwork
 from slowfast_thermal.engine.finding import detector_of, finder, follow_all, follower
 from slowfast_thermal.engine.test import score_people
 from slowfast_thermal.engine.trees import beside, load_trees
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.export.session import TREES, is_exported, read_settings
+from slowfast_thermal.export.session import PEOPLE, TREES, has_detector, is_exported, read_settings
 from slowfast_thermal.people.predicted import PredictedPerson
 from slowfast_thermal.people.tracks import TrackedPerson
 from slowfast_thermal.preparation.settings import DataSettings
@@ -72,8 +72,10 @@ class Predictor:
             if weight:
                 self.forest = load_trees(beside(checkpoint), self.classes)
         self._settings = DataSettings.from_config(cfg)
-        self.detector = detector_of(cfg)
-        self.follow, self.finder = follower(cfg, self.detector), finder(self.detector)
+        self.detector, path = detector_of(cfg), cfg.THERMAL.PEOPLE_CHECKPOINT
+        if self.detector is None and cfg.THERMAL.PEOPLE != "blobs" and has_detector(checkpoint):
+            self.detector, path = ExportedDetector(checkpoint), checkpoint / PEOPLE
+        self.follow, self.finder = follower(self.detector, path), finder(self.detector)
 
     @classmethod
     def from_checkpoint(
@@ -86,7 +88,8 @@ class Predictor:
             checkpoint: of a network, or the trees.npz of a run with MODEL.TREES_WEIGHT 1; or a folder of tools/export.py with a
                 network; or the name of shipped weights.
             overrides: KEY, VALUE, KEY, ... of the configuration.
-            detector: checkpoint of a ThermalPersonDetector; without one, people are found as warm blobs.
+            detector: checkpoint of a ThermalPersonDetector; without one, people are found as in the exported folder, or as warm
+                blobs.
 
         Raises:
             InputError: a file is missing, or the two do not fit each other.

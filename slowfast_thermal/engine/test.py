@@ -53,7 +53,9 @@ def ava_folder(cfg) -> Path:
 
 def test_set(cfg, split: str) -> Thermal:
     """The keyframes of "val" or "test", with the boxes that THERMAL.PEOPLE asks for."""
-    return PersonFrames(cfg, split) if finds_people(cfg) else Thermal(cfg, split, follower(cfg, detector_of(cfg)))
+    if finds_people(cfg):
+        return PersonFrames(cfg, split)
+    return Thermal(cfg, split, follower(detector_of(cfg), cfg.THERMAL.PEOPLE_CHECKPOINT))
 
 
 def prepare_evaluation(cfg, split: str) -> DataLoader:

@@ -23,7 +23,7 @@ from slowfast_thermal.export.graph import OPSET, ActionGraph, GraphShapes, write
 from slowfast_thermal.export.people_graph import BOX_TOLERANCE, largest_people_difference, write_people_onnx
 from slowfast_thermal.export.precision import to_float16, to_int8
 from slowfast_thermal.export.runtime import copy_runtime
-from slowfast_thermal.export.session import FORMATS, PEOPLE, SETTINGS, TREES, ExportedActions, open_people
+from slowfast_thermal.export.session import FORMATS, PEOPLE, SETTINGS, TREES, ExportedActions, fingerprint, open_people
 from slowfast_thermal.files import replacing
 from slowfast_thermal.models import ThermalSlowFast
 from slowfast_thermal.models.person_detector import PersonDetector
@@ -77,18 +77,18 @@ def export_folder(
     """
     settings = {**_origin(checkpoint, classes, precision), "inputs": [], "memory": None, "largest_difference": 0.0}
     settings |= {
-        "has_detector": detector is not None,
+        "detector_frame_size": detector.frame_size.tolist() if detector else None,
         "format": kind if model else "trees",
         "configuration": yaml.safe_load(cfg.dump()),
     }
     with new_folder(folder) as root:
         if forest:
             forest.save(root / TREES)
-        if detector:
-            _write_detector(root, detector)
         if model:
             settings |= _write_network(root, cfg, model, settings, samples)
-        _write_settings(settings, root)
+        write_settings(settings, root)
+        if detector:
+            _write_detector(root, detector)
         if kind != "torch":
             copy_runtime(root, settings["format"])
         num_bytes = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
@@ -130,7 +130,7 @@ def _write_network(
             _to_openvino(onnx, path)
     memory = [shapes.memory, model.head.structure.window] if shapes.memory else None
     found = {"inputs": shapes.inputs, "memory": memory}
-    _write_settings({**settings, **found}, root)
+    write_settings({**settings, **found}, root)
     difference = _compare(graph, shapes, root, samples)
     if precision == "float32" and not difference <= check.TOLERANCE:
         raise InputError(
@@ -156,9 +156,11 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _write_settings(settings: dict[str, object], root: Path) -> None:
+def write_settings(settings: dict[str, object], root: Path) -> None:
+    """Writes what `read_settings` reads, with its fingerprint."""
+    document = {**settings, "fingerprint": fingerprint(settings)}
     with replacing(root / SETTINGS) as temporary:
-        Path(temporary).write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        Path(temporary).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _to_openvino(onnx: Path, path: Path) -> None:

@@ -3,6 +3,7 @@
 Letters as in `graph`.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -22,9 +23,7 @@ FORMATS = {"onnx": "actions.onnx", "openvino": "actions.xml", "torch": "actions.
 
 def open_people(folder: Path, num_threads: int = 0) -> FindPeople | None:
     """The exported detector of a folder; None where there is none. Raises InputError if it cannot be run."""
-    if not (folder / PEOPLE).is_file():
-        if is_exported(folder) and read_settings(folder).get("has_detector"):
-            raise InputError(f"{folder / PEOPLE} is missing: copy the whole folder that was exported.")
+    if not has_detector(folder):
         return None
     # OpenVINO reads ONNX too, and a folder for it need not install another.
     opened = _open_openvino if (folder / FORMATS["openvino"]).is_file() else _open_onnx
@@ -94,6 +93,11 @@ def is_exported(path: str | Path) -> bool:
     return (Path(path) / SETTINGS).is_file()
 
 
+def has_detector(path: Path) -> bool:
+    """Whether this is a folder of `tools/export.py` with a detector of people. Raises InputError if its settings are damaged."""
+    return is_exported(path) and read_settings(path).detector_frame_size is not None
+
+
 def read_settings(folder: Path) -> Settings:
     """What the folder says of itself. Raises InputError if it is none of `tools/export.py`."""
     path = folder / SETTINGS
@@ -101,13 +105,22 @@ def read_settings(folder: Path) -> Settings:
         raise InputError(f"{folder} holds no {SETTINGS}: give a folder that tools/export.py wrote.")
     try:
         document = json.loads(path.read_text(encoding="utf-8"), object_hook=Settings)
-        if not {"classes", "configuration", "format", "inputs", "memory"} <= document.keys():
-            raise ValueError("keys are missing")
-        if document["format"] not in (*FORMATS, "trees"):
-            raise ValueError(f"there is no format {document['format']!r}")
-    except (OSError, ValueError, AttributeError) as error:
+        is_whole = document.pop("fingerprint") == fingerprint(document)
+    except (OSError, ValueError, AttributeError, TypeError, LookupError, RecursionError) as error:
         raise InputError(f"{path} is no settings file of an exported network ({error}): export it again.") from None
+    if not is_whole:
+        raise InputError(
+            f"{path} was changed, but the network was exported for what stands there, and only configuration, EVENTS may differ: "
+            "copy the file again, or export with other settings."
+        )
     return document
+
+
+def fingerprint(settings: Mapping[str, object]) -> str:
+    """Of all that the settings of a folder say, but for the events, which may be changed."""
+    kept = {node: keys for node, keys in settings["configuration"].items() if node != "EVENTS"}
+    text = json.dumps({**settings, "configuration": kept}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def open_graph(path: Path, num_threads: int = 0):

@@ -14,7 +14,7 @@ from slowfast_thermal.engine.test import evaluate, prepare_evaluation
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.export import check, folder
 from slowfast_thermal.export.graph import ActionGraph, GraphShapes
-from slowfast_thermal.export.session import FORMATS, SETTINGS, ExportedActions, is_exported
+from slowfast_thermal.export.session import FORMATS, SETTINGS, ExportedActions, is_exported, read_settings
 from tests.conftest import CONFIGS, small_overrides
 
 INTERACTIONS = (
@@ -89,8 +89,7 @@ def test_scores_are_the_networks_for_any_number_of_people_clips_and_pixels(expor
 def test_an_evaluation_of_the_folder_gives_the_networks_scores(exported):
     cfg, model, path = exported
     loader = prepare_evaluation(cfg, "test")
-    document = json.loads((path / SETTINGS).read_text())
-    (path / SETTINGS).write_text(json.dumps({**document, "classes": loader.dataset.classes}))
+    folder.write_settings({**read_settings(path), "classes": loader.dataset.classes}, path)
     expected = evaluate(model, loader, cfg, "test")
     found = evaluate(ExportedNetwork(path, cfg, loader.dataset.classes), loader, cfg, "test")
     assert found.detections[0].keys() == expected.detections[0].keys()
@@ -143,14 +142,36 @@ def test_a_folder_that_differs_is_not_left(crops, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+_SETTINGS = {
+    "classes": ["a"],
+    "configuration": {"THERMAL": {"UNIT": ""}},
+    "format": "onnx",
+    "inputs": [],
+    "memory": None,
+}
+
+
+@pytest.mark.parametrize(
+    "changed", [{"classes": []}, {"inputs": ["slow"]}, {"configuration": {"THERMAL": {"UNIT": "kelvin"}}}]
+)
+def test_settings_may_be_changed_in_their_events_alone(tmp_path, changed):
+    folder.write_settings(_SETTINGS, tmp_path)
+    document = json.loads((tmp_path / SETTINGS).read_text())
+    with_events = {**document["configuration"], "EVENTS": {"THRESHOLD": 0.5}}
+    (tmp_path / SETTINGS).write_text(json.dumps({**document, "configuration": with_events}))
+    assert read_settings(tmp_path).configuration.EVENTS.THRESHOLD == 0.5
+    (tmp_path / SETTINGS).write_text(json.dumps({**document, **changed}))
+    with pytest.raises(InputError, match="was changed, .* only configuration, EVENTS may differ"):
+        read_settings(tmp_path)
+
+
 def test_what_is_no_exported_folder_is_told(tmp_path):
     with pytest.raises(InputError, match="holds no settings.json"):
         ExportedActions(tmp_path)
     (tmp_path / SETTINGS).write_text("[1]")
     with pytest.raises(InputError, match="is no settings file of an exported network"):
         ExportedActions(tmp_path)
-    settings = {"classes": [], "configuration": {}, "format": "onnx", "inputs": [], "memory": None}
-    (tmp_path / SETTINGS).write_text(json.dumps(settings))
+    folder.write_settings(_SETTINGS, tmp_path)
     with pytest.raises(InputError, match="actions.onnx does not exist: copy the whole folder"):
         ExportedActions(tmp_path)
     (tmp_path / "actions.onnx").write_bytes(b"no graph")

@@ -1,13 +1,20 @@
 """The exported detector of people against the detector."""
 
+import pickle
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
+from slowfast_thermal.engine import prediction
+from slowfast_thermal.errors import InputError
+from slowfast_thermal.export.folder import write_settings
 from slowfast_thermal.export.people_graph import BOX_TOLERANCE, largest_people_difference, write_people_onnx
-from slowfast_thermal.export.session import PEOPLE, open_people
+from slowfast_thermal.export.session import PEOPLE, SETTINGS, open_people
 from slowfast_thermal.models.person_detector import PersonDetector
-from slowfast_thermal.people.detector import MAX_PEOPLE, most_likely
+from slowfast_thermal.people.detector import MAX_PEOPLE, DetectorFinder, most_likely
+from tests.conftest import CONFIGS
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +31,17 @@ def detector():
     return network
 
 
-def test_the_graph_finds_the_detectors_people_in_frames_of_any_size(detector, tmp_path):
-    write_people_onnx(detector, tmp_path / PEOPLE)
-    run = open_people(tmp_path)
+@pytest.fixture(scope="module")
+def folder(detector, tmp_path_factory):
+    """One with a detector, and nothing to score people by."""
+    path = tmp_path_factory.mktemp("people")
+    write_people_onnx(detector, path / PEOPLE)
+    write_settings({"classes": ["a"], "configuration": {}, "detector_frame_size": [40, 60]}, path)
+    return path
+
+
+def test_the_graph_finds_the_detectors_people_in_frames_of_any_size(detector, folder):
+    run = open_people(folder)
     box, score = largest_people_difference(detector, run)
     assert box < BOX_TOLERANCE and score < 1e-4
     frames = np.random.default_rng(1).normal(0, 3, (1, 3, 50, 70)).astype(np.float32)
@@ -35,8 +50,23 @@ def test_the_graph_finds_the_detectors_people_in_frames_of_any_size(detector, tm
     np.testing.assert_allclose(found[0], expected[0], atol=BOX_TOLERANCE)
 
 
-def test_a_folder_without_a_detector_has_none(tmp_path):
+def test_a_predictor_takes_the_detector_of_a_folder_also_to_other_processes(detector, folder, monkeypatch):
+    monkeypatch.setattr(prediction, "ExportedNetwork", lambda *_: None)
+    configuration = str(CONFIGS / "SIMULATED.yaml")
+    predictor = prediction.Predictor.from_checkpoint(configuration, str(folder))
+    assert isinstance(predictor.finder(), DetectorFinder)
+    frames = np.random.default_rng(1).normal(0, 3, (1, 3, 40, 60)).astype(np.float32)
+    ((found, _),) = pickle.loads(pickle.dumps(predictor.detector)).find_people(frames)
+    np.testing.assert_allclose(found, detector.find_people(frames)[0][0], atol=BOX_TOLERANCE)
+    with_blobs = prediction.Predictor.from_checkpoint(configuration, str(folder), ["THERMAL.PEOPLE", "blobs"])
+    assert with_blobs.detector is None
+
+
+def test_a_folder_without_a_detector_has_none(folder, tmp_path):
     assert open_people(tmp_path) is None
+    shutil.copy(folder / SETTINGS, tmp_path)
+    with pytest.raises(InputError, match="people.onnx does not exist: copy the whole folder"):
+        open_people(tmp_path)
 
 
 def test_of_boxes_that_overlap_the_better_one_is_a_person():
