@@ -4,6 +4,7 @@
 tools/benchmark.py data        clips a second from the loader, beside pictures prepared on the CPU
 tools/benchmark.py step        a training step of R101 8x8 with dense interactions, beside plain PySlowFast
 tools/benchmark.py inference   its inference, beside plain PySlowFast
+tools/benchmark.py layers      a training step beside the sum of its convolutions, each alone at its best
 tools/benchmark.py head        interactions with a clip's memory shared by its people, beside copied to each
 tools/benchmark.py processes   a training step of two processes on a CPU, beside one
 tools/benchmark.py simulation  simulated clips a second, beside a plain renderer and the loader of real clips
@@ -36,6 +37,7 @@ from tools.benchmarks import (
     export,
     growth,
     head,
+    layers,
     people,
     processes,
     recordings,
@@ -47,7 +49,7 @@ from tools.benchmarks.common import environment
 from tools.benchmarks.gpu import run as gpu
 
 PARTS = (
-    "data", "step", "inference", "head", "processes", "waiting", "checkpoint", "growth", "recordings", "simulation",
+    "data", "step", "inference", "layers", "head", "processes", "waiting", "checkpoint", "growth", "recordings", "simulation",
     "people", "export",
 )  # fmt: skip
 
@@ -59,6 +61,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--data", default="", help="folder of recordings for parts data and gpu (default: synthetic ones)"
     )
+    parser.add_argument("--cfg", default="SLOWFAST_8x8_R101_DENSE_IA.yaml", help="configuration of part layers")
     parser.add_argument("--clips", type=int, help="of a step (default 4 on a GPU, 1 on a CPU)")
     parser.add_argument("--repeats", type=int, default=5, help="of which the median is taken (default 5)")
     parser.add_argument("--threads", type=int, help="of the CPU (default: one a core)")
@@ -90,6 +93,8 @@ def main() -> None:
     for part in sorted(PARTS if args.part == "all" else [args.part], key=("data", "simulation", "people").__contains__):
         if part in ("step", "inference"):
             results[part] = step.measure(part, clips, args.repeats, device)
+        elif part == "layers":
+            results[part] = layers.measure(args.cfg, clips, args.repeats, device)
         elif part == "growth":
             results[part] = growth.measure(args.repeats, device)
         elif part == "processes":

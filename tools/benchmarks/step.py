@@ -16,6 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.checkpoint.training_state import unwrap
 from slowfast_thermal.config import load_config
+from slowfast_thermal.datasets.planes import planes
 from slowfast_thermal.engine.device import autocast, mixed_precision
 from slowfast_thermal.models.input_layer import ThermalInput
 from slowfast_thermal.models.roi_head import interaction_lr_factors
@@ -51,12 +52,14 @@ class Workload:
         pyslowfast.set_lr(self.optimizer, 1e-4)
         self.scaler = torch.amp.GradScaler(device.type, enabled=False)
         frames = (self.cfg.DATA.NUM_FRAMES // self.cfg.SLOWFAST.ALPHA, self.cfg.DATA.NUM_FRAMES)
-        self.inputs = [torch.rand(clips, 1, count, *SENSOR) for count in frames]
-        height, width = self.cfg.THERMAL.INPUT_SIZE
+        node = self.cfg.THERMAL
+        self.inputs = [torch.rand(clips, len(planes(node.CHANNELS)), count, *SENSOR) for count in frames]
+        height, width = SENSOR if node.PERSON_CROPS.ENABLE else node.INPUT_SIZE
         box = [0.2 * width, 0.2 * height, 0.6 * width, 0.9 * height]
         self.boxes = torch.tensor([[clip, *box] for clip in range(clips) for _ in range(people)])
         self.labels = torch.zeros(len(self.boxes), dtype=torch.int64)
-        self.memory = torch.rand(clips, *unwrap(self.model).head.structure.memory_shape, device=device)
+        structure = getattr(unwrap(self.model).head, "structure", None)
+        self.memory = torch.rand(clips, *structure.memory_shape, device=device) if structure else None
 
     def forward(self) -> torch.Tensor:
         """The people's logits or scores, as the network's mode is."""
