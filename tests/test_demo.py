@@ -1,12 +1,12 @@
 """The demo, as `make demo` runs it, against what can be had without looking at movement."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from sklearn.pipeline import make_pipeline
@@ -16,20 +16,24 @@ from tests.conftest import CONFIGS
 from tests.preparation.test_synthetic import one_frame, read_boxes
 
 TOOLS = Path(__file__).parents[1] / "tools"
+SHALLOW = "RESNET.DEPTH 14 RESNET.NUM_BLOCK_TEMP_KERNEL [[1,1],[1,1],[1,1],[1,1]] SOLVER.MAX_EPOCH 5".split()
 
 
 def run_tool(name, *arguments):
     command = [sys.executable, "-W", "ignore", str(TOOLS / name), *map(str, arguments)]
-    environ = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}  # conftest.py's
-    done = subprocess.run(command, capture_output=True, text=True, env=environ)
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_the_demo_is_far_better_than_single_frames_and_label_frequencies(tmp_path):
+@pytest.mark.parametrize(
+    "overrides", [pytest.param([], marks=pytest.mark.slow, id="demo"), pytest.param(SHALLOW, id="of a block a stage")]
+)
+def test_the_demo_is_far_better_than_single_frames_and_label_frequencies(tmp_path, overrides):
     data, output = tmp_path / "data", tmp_path / "run"
     run_tool("thermal_data.py", "synthesize", data)
-    run_tool("run_net.py", "--cfg", CONFIGS / "DEMO.yaml", "DATA.PATH_TO_DATA_DIR", data, "OUTPUT_DIR", output)
+    settings = ["DATA.PATH_TO_DATA_DIR", data, "OUTPUT_DIR", output, *overrides]
+    run_tool("run_net.py", "--cfg", CONFIGS / "DEMO.yaml", *settings)
     demo = json.loads((output / "test_metrics.json").read_text())["mAP"]
 
     train, val = read_boxes(data, "train"), read_boxes(data, "val")

@@ -302,7 +302,8 @@ def _heat(pose: State, size: float, height: int, width: int) -> np.ndarray:
 
     def profiles(centres: np.ndarray, length: int) -> np.ndarray:
         offsets = (np.arange(length) + 0.5 - centres.T[..., None]) / np.array(radii)[:, None]
-        return np.exp(-0.5 * offsets.astype(np.float32) ** 2)  # (N, K, length)
+        # None so small that the processor would be slow with their products.
+        return np.exp(np.maximum(-0.5 * offsets.astype(np.float32) ** 2, -40))  # (N, K, length)
 
     return 1 - np.exp(-1.5 * profiles(y, height).transpose(0, 2, 1) @ profiles(x, width))
 
