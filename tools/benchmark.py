@@ -9,6 +9,7 @@ tools/benchmark.py head        interactions with a clip's memory shared by its p
 tools/benchmark.py processes   a training step of two processes on a CPU, beside one
 tools/benchmark.py simulation  simulated clips a second, beside a plain renderer and the loader of real clips
 tools/benchmark.py people      people found, followed and scored on one core, beside the time of their recording
+tools/benchmark.py watch       sensors that are watched on one core and on two, delay, memory after hours
 tools/benchmark.py export      a clip by an exported network, beside torch: time, memory, installation
 tools/benchmark.py waiting     a training step whose threads wait actively or not, alone and beside other work
 tools/benchmark.py checkpoint  writing and reading a checkpoint of 400 MB, with and without checksums
@@ -44,13 +45,14 @@ from tools.benchmarks import (
     simulation,
     step,
     waiting,
+    watch,
 )
 from tools.benchmarks.common import environment
 from tools.benchmarks.gpu import run as gpu
 
 PARTS = (
     "data", "step", "inference", "layers", "head", "processes", "waiting", "checkpoint", "growth", "recordings", "simulation",
-    "people", "export",
+    "people", "watch", "export",
 )  # fmt: skip
 
 
@@ -90,7 +92,9 @@ def main() -> None:
     results: dict[str, object] = {"environment": environment(device)}
     print(tabulate(results["environment"].items(), tablefmt="plain", disable_numparse=True))
     # These bind the process to one core, so they come last.
-    for part in sorted(PARTS if args.part == "all" else [args.part], key=("data", "simulation", "people").__contains__):
+    for part in sorted(
+        PARTS if args.part == "all" else [args.part], key=("data", "simulation", "people", "watch").__contains__
+    ):
         if part in ("step", "inference"):
             results[part] = step.measure(part, clips, args.repeats, device)
         elif part == "layers":
@@ -105,6 +109,8 @@ def main() -> None:
             results[part] = simulation.measure(args.repeats)
         elif part == "people":
             results[part] = people.measure(args.repeats)
+        elif part == "watch":
+            results[part] = watch.measure(args.repeats)
         elif part == "export":
             results[part] = export.measure(args.repeats)
         elif part == "waiting":

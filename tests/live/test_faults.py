@@ -146,6 +146,39 @@ def test_readings_that_are_missing_give_scores_that_are_numbers(predictor, frame
     assert len(watch.people) > 10 and np.isfinite([each[4] for each in watch.people]).all()
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (3, 5), (1, 500), (500, 1), (240, 320)])
+def test_frames_of_any_size_and_with_any_readings_are_watched(predictor, size):
+    rng, frames = np.random.default_rng(0), []
+    for number in range(40):
+        readings = rng.normal(20, 0.1, size).astype(np.float32)
+        if number > 5:
+            readings[size[0] // 3 :, size[1] // 3 :] = 30
+        if number % 7 == 3:
+            readings.reshape(-1)[readings.size // 2 :] = np.nan
+        if number % 11 == 3:
+            readings.reshape(-1)[0] = np.inf
+        frames.append(Frame(SENSOR, 125 * number, readings))
+    watch = Watch(predictor, Rule(dict.fromkeys(predictor.classes, 0.5))).run(given(frames))
+    assert watch.watcher.notes == {"stdin": "has ended"} and watch.health()["last_frame"] == 39 * 125
+
+
+@pytest.mark.parametrize(
+    ("times", "taken"),
+    [
+        ([0, 125, 250, 2**53 - 1, 375, 500], 500),
+        ([-(2**53) + 1, -(2**53) + 2], -(2**53) + 2),
+        ([0, 125, 2**53 - 2, 2**53 - 1], 2**53 - 1),
+        (range(1000), 999),
+        (range(0, 1_200_000, 60_000), 1_080_000),
+    ],
+)
+def test_frames_at_any_times_are_watched(predictor, times, taken):
+    readings = np.full((4, 6), 20, np.float32)
+    frames = [Frame(SENSOR, time, readings) for time in times]
+    watch = Watch(predictor, Rule(dict.fromkeys(predictor.classes, 0.5))).run(given(frames))
+    assert watch.watcher.notes == {"stdin": "has ended"} and watch.health()["last_frame"] == taken
+
+
 @pytest.mark.parametrize("kind", ["replay", "follow"])
 def test_a_file_that_is_damaged_or_no_recording_is_told(predictor, tmp_path, kind, caplog):
     path = tmp_path / "A.h5"
