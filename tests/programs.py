@@ -37,13 +37,14 @@ class Program:
     Args:
         script: of Python, relative to the repository.
         ignore_warnings: those of Python, as `python -W ignore` does.
+        folder: in which it runs.
     """
 
-    def __init__(self, script: str | Path, *arguments: object, ignore_warnings: bool = False):
+    def __init__(self, script: str | Path, *arguments: object, ignore_warnings: bool = False, folder: Path = ROOT):
         self._texts = [tempfile.NamedTemporaryFile("r") for _ in range(2)]
         names = [text.name for text in self._texts]
         command = [str(ROOT / script), *map(str, arguments)]
-        target, details = _run, (command, dict(os.environ), ignore_warnings, *names)
+        target, details = _run, (command, folder, dict(os.environ), ignore_warnings, *names)
         self._process = get_context("forkserver").Process(target=target, args=details)
         with mock.patch.object(popen_forkserver.forkserver, "connect_to_new_process", _server.connect_to_new_process):
             self._process.start()
@@ -68,13 +69,13 @@ class Program:
         return out, err
 
 
-def _run(command: list[str], environ: dict[str, str], ignore_warnings: bool, out: str, err: str) -> None:
+def _run(command: list[str], folder: Path, environ: dict[str, str], ignore_warnings: bool, out: str, err: str) -> None:
     for path, console in ((out, sys.stdout), (err, sys.stderr)):
         with open(path, "w") as file:
             os.dup2(file.fileno(), console.fileno())
     os.environ.clear()
     os.environ.update(environ)
-    os.chdir(ROOT)
+    os.chdir(folder)
     if ignore_warnings:
         warnings.simplefilter("ignore")
     sys.argv = command

@@ -1,0 +1,290 @@
+"""The commands and the Python of README.md and docs/, run in a folder with a small data set, and the links there.
+
+Whatever stands four spaces to the right is run, unless NOT_RUN says why not. What trains is slow.
+"""
+
+import ast
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import pytest
+
+from slowfast_thermal.preparation.simulated import simulate_rooms
+from tests import programs
+from tests.programs import ROOT
+
+PAGES = {path.stem: path for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]}
+A_FILE, WHAT_COMES, SERVER = (
+    "shows what a file holds",
+    "shows what a command prints",
+    "waits for sensors and never ends",
+)
+INSTALLS = "installs packages from the network"
+# Blocks that are not run, by their first line.
+NOT_RUN = {
+    "make demo ": "tests/test_demo.py runs it, without the installation",
+    "python3 -m venv": INSTALLS,
+    "pip install": INSTALLS,
+    "my_data/": A_FILE,
+    "2 warnings": WHAT_COMES,
+    '{"data_id"': A_FILE,
+    '{"type"': A_FILE,
+    '{"recordings"': A_FILE,
+    "EVENTS:": A_FILE,
+    "# configs/Thermal/MINE.yaml": A_FILE,
+    "mAP     t5": WHAT_COMES,
+    "useradd": "needs root, and changes the machine",
+    "[Unit]": "is a service of systemd",
+    "FROM python": "is a Dockerfile",
+    "tools/watch.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --source replay:NAME.h5": SERVER,
+    "import json, socket": "talks to a watch, which never ends; tests/live/ does so",
+    "tools/run_net.py --cfg FILE NUM_GPUS 8 ": "needs GPUs, several machines or SLURM",
+    "tools/benchmark.py all": "measures for many minutes",
+}
+# Blocks that train, or need what was trained: run with `-m slow`.
+SLOW = ("tools/run_net.py", "tools/compare.py", "tools/cross_validate.py", "tools/learning_curve.py", "doubts ")
+# What is added to a command so that it ends soon: the last of two values counts.
+SHORTER = {
+    r"tools/run_net.py": "THERMAL.INPUT_SIZE [32,48] TRAIN.BATCH_SIZE 2 TEST.BATCH_SIZE 8 SOLVER.EPOCH_ITERS 1 NUM_GPUS 0 "
+    "THERMAL.BOOTSTRAP_SAMPLES 10 TRAIN.MIXED_PRECISION False DATA_LOADER.NUM_WORKERS 0 TRAIN.EVAL_PERIOD 100",
+    r"PEOPLE|SIMULATED.yaml DATA|PERSON": "THERMAL.INPUT_SIZE [48,48]",
+    r"synthesize \S+ .*--continuous": "--rooms 2 --continuous 0.1",
+    r"synthesize my_rooms": "--keyframes 40",
+    r"synthesize output/rooms": "--keyframes 8",
+    r"--seeds 3": "--seeds 1 THERMAL.BOOTSTRAP_SAMPLES 10",
+}
+
+
+@dataclass(frozen=True)
+class Block:
+    """What stands four spaces to the right in a page, without these.
+
+    Attributes:
+        page: its name.
+        line: of the page, from 1.
+    """
+
+    page: str
+    line: int
+    text: str
+
+    @property
+    def is_python(self) -> bool:
+        try:
+            return bool(ast.parse(self.text).body) and not self.text.startswith("{")
+        except SyntaxError:
+            return False
+
+    @property
+    def is_slow(self) -> bool:
+        return not self.is_python and any(word in self.text for word in SLOW)
+
+    @property
+    def commands(self) -> list[str]:
+        return re.sub(r"\\\n\s*", "", self.text).splitlines()
+
+
+def blocks_of(page: str) -> list[Block]:
+    blocks, lines = [], []
+    for number, line in enumerate([*PAGES[page].read_text(encoding="utf-8").splitlines(), "end"], 1):
+        if line.startswith("    ") or (lines and not line.strip()):
+            lines.append(line[4:])
+        elif lines:
+            blocks.append(Block(page, number - len(lines), "\n".join(lines).strip()))
+            lines = []
+    return blocks
+
+
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+RUN = [block for block in BLOCKS if not block.text.startswith(tuple(NOT_RUN))]
+COMMANDS = [block for block in RUN if not block.is_python]
+
+
+def rename_recording(folder: Path, old: str, new: str) -> None:
+    (folder / "frames" / f"{old}.h5").rename(folder / "frames" / f"{new}.h5")
+    for path in folder.glob("annotations/*.json"):
+        path.write_text(path.read_text().replace(old, new))
+
+
+def write_raw(folder: Path) -> None:
+    """The annotations of my_data as the raw ones that are converted to the same."""
+    data = folder / "my_data"
+    parts = [json.loads((data / "annotations" / f"{part}.json").read_text()) for part in ("train", "val")]
+    names = {category["id"]: category["name"] for category in parts[0]["categories"]}
+    (folder / "classes.json").write_text(json.dumps(list(names.values())))
+    (data / "raw").mkdir()
+    with open(data / "raw" / "all.jsonl", "w") as file:
+        for part in parts:
+            for image in part["images"]:
+                people = [
+                    {
+                        "category": "person",
+                        "subcategory": names[a["category_id"]],
+                        "bbox": a["bbox"],
+                        "object_id": number,
+                    }
+                    for number, a in enumerate(part["annotations"])
+                    if a["image_id"] == image["id"]
+                ]
+                record = {"data_id": image["sensor_id"], "data_time": image["timestamp"], "annotations": people}
+                file.write(json.dumps(record) + "\n")
+    shutil.rmtree(data / "annotations")
+
+
+def write_clips(folder: Path) -> None:
+    """Clips of events, as a watch leaves them: those of my_data, with one that is named ID."""
+    clips = folder / "output" / "clips"
+    shutil.copytree(folder / "my_data", clips)
+    shutil.move(clips / "annotations" / "val.json", clips / "annotations" / "events.json")
+    rename_recording(clips, json.loads((clips / "annotations/events.json").read_text())["images"][0]["sensor_id"], "ID")
+
+
+def write_configuration(folder: Path) -> None:
+    (folder / "my_config.yaml").write_text("_BASE_: Thermal/Base.yaml\n")
+
+
+def run(folder: Path, *commands: str) -> None:
+    for command in commands:
+        words = shlex.split(command.replace("$PWD", str(folder)), comments=True)
+        assert re.fullmatch(r"tools/\w+\.py", words[0]), f"'{command}' is no tool: list it in NOT_RUN with the reason"
+        for pattern, added in SHORTER.items():
+            if re.search(pattern, command):
+                words += added.split()
+        done = programs.run(*words, folder=folder)
+        assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
+
+
+def commands(*lines: str) -> Callable[[Path], None]:
+    return lambda folder: run(folder, *lines)
+
+
+# What a page's reader has when a block comes, by the page and the block's first words.
+BEFORE = {
+    ("data", "tools/thermal_data.py validate my_data --cfg my_config"): write_configuration,
+    ("data", "tools/thermal_data.py convert"): write_raw,
+    ("live", "tools/thermal_data.py validate output/clips"): write_clips,
+    ("live", "tools/predict.py"): commands("tools/thermal_data.py synthesize my_hours --rooms 2 --continuous 0.1"),
+}
+# The names that a page's Python takes as given.
+GIVEN = {
+    "README": "from given import frames, timestamps",
+    "people-and-tracks": "from given import frames, timestamps",
+    "python": "from given import slow, fast, boxes",
+}
+GIVEN_FILE = """
+import numpy as np
+from slowfast_thermal.preparation.settings import DataSettings
+recording = DataSettings.default().open("my_data/frames/HALL_R1.h5")
+frames = recording.read(np.arange(60)).numpy()
+timestamps = recording.timestamps[:60]
+fast, slow = (np.full((1, 2, number, 48, 48), 20, np.float32) for number in (16, 4))
+boxes = np.array([[0, 0.2, 0.2, 0.8, 0.8]], np.float32)
+"""
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory) -> Path:
+    """A folder with my_data: rooms of two sessions, in which a frame of HALL_R1 is damaged."""
+    folder = tmp_path_factory.mktemp("given")
+    data = folder / "my_data"
+    simulate_rooms(data, num_rooms=4, num_keyframes=48, val_fraction=0.5, seed=5)
+    rename_recording(data, "SIM003_R1", "HALL_R1")
+    with h5py.File(data / "frames" / "HALL_R1.h5", "r+") as file:
+        file["frames"][20] = file["frames"][19]
+    (folder / "given.py").write_text(GIVEN_FILE)
+    return folder
+
+
+class Reader:
+    """Someone who reads a page from the top and runs what stands there, each block once."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._done: dict[Block, Exception | None] = {}
+
+    def run(self, block: Block) -> None:
+        earlier = [b for b in COMMANDS if b.page == block.page and b.line < block.line and not b.is_slow]
+        for each in [*earlier, block]:
+            if each not in self._done:
+                self._done[each] = self._try(each)
+        if self._done[block]:
+            raise self._done[block]
+
+    def _try(self, block: Block) -> AssertionError | None:
+        try:
+            for (page, first), prepare in BEFORE.items():
+                if page == block.page and block.text.startswith(first):
+                    prepare(self.folder)
+            run(self.folder, *block.commands)
+        except AssertionError as error:
+            return error
+
+
+@pytest.fixture(scope="module")
+def reader(given, tmp_path_factory) -> Callable[[str], Reader]:
+    readers = {}
+
+    def of(page: str) -> Reader:
+        if page not in readers:
+            readers[page] = Reader(shutil.copytree(given, tmp_path_factory.mktemp("pages") / page))
+        return readers[page]
+
+    return of
+
+
+@pytest.mark.parametrize(
+    "block",
+    [pytest.param(b, id=f"{b.page}:{b.line}", marks=[pytest.mark.slow] if b.is_slow else []) for b in COMMANDS],
+)
+def test_the_commands_of_a_page_run(block, reader):
+    reader(block.page).run(block)
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in RUN if block.is_python}))
+def test_the_python_of_a_page_runs_from_top_to_bottom(page, reader):
+    folder = reader(page).folder
+    if page == "python":
+        reader(page).run(next(block for block in COMMANDS if block.page == page))
+        run(folder, "tools/export.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --output deployed")
+    # A traceback gives the line of the page.
+    lines = [""] * len(PAGES[page].read_text(encoding="utf-8").splitlines())
+    lines[0] = GIVEN.get(page, "")
+    for block in RUN:
+        if block.page == page and block.is_python:
+            text = block.text.splitlines()
+            lines[block.line - 1 : block.line - 1 + len(text)] = text
+    (folder / f"{page}_md.py").write_text("\n".join(lines))
+    done = programs.run(folder / f"{page}_md.py", folder=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_every_block_that_is_not_run_is_there():
+    assert [first for first in NOT_RUN if not any(block.text.startswith(first) for block in BLOCKS)] == []
+    places = [place for place in BEFORE if not any((b.page, b.text[: len(place[1])]) == place for b in RUN)]
+    assert places == []
+
+
+def anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    "path", [*PAGES.values(), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"], ids=lambda p: p.stem
+)
+def test_every_link_leads_somewhere(path):
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
