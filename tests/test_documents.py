@@ -1,4 +1,4 @@
-"""The commands and the Python of README.md and docs/, run in a folder with a small data set, and the links there.
+"""The commands and the Python of README.md, docs/ and each tool's --help, run in a folder with a small data set, and the links.
 
 Whatever stands four spaces to the right is run, unless NOT_RUN says why not. What trains is slow.
 """
@@ -8,18 +8,24 @@ import json
 import re
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
+import torch
 
+from slowfast_thermal.config import load_config
 from slowfast_thermal.preparation.simulated import simulate_rooms
+from slowfast_thermal.pyslowfast import build_model
 from tests import programs
 from tests.programs import ROOT
 
-PAGES = {path.stem: path for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]}
+PAGES = {
+    path.stem: path for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("tools/*.py"))]
+}
 A_FILE, WHAT_COMES, SERVER = (
     "shows what a file holds",
     "shows what a command prints",
@@ -45,10 +51,18 @@ NOT_RUN = {
     "tools/watch.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --source replay:NAME.h5": SERVER,
     "import json, socket": "talks to a watch, which never ends; tests/live/ does so",
     "tools/run_net.py --cfg FILE NUM_GPUS 8 ": "needs GPUs, several machines or SLURM",
+    "tools/watch.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --source tcp": SERVER,
     "tools/benchmark.py all": "measures for many minutes",
 }
 # Blocks that train, or need what was trained: run with `-m slow`.
-SLOW = ("tools/run_net.py", "tools/compare.py", "tools/cross_validate.py", "tools/learning_curve.py", "doubts ")
+SLOW = (
+    "tools/run_net.py",
+    "tools/compare.py",
+    "tools/cross_validate.py",
+    "tools/learning_curve.py",
+    "doubts ",
+    "--mistakes",
+)
 # What is added to a command so that it ends soon: the last of two values counts.
 SHORTER = {
     r"tools/run_net.py": "THERMAL.INPUT_SIZE [32,48] TRAIN.BATCH_SIZE 2 TEST.BATCH_SIZE 8 SOLVER.EPOCH_ITERS 1 NUM_GPUS 0 "
@@ -57,6 +71,7 @@ SHORTER = {
     r"synthesize \S+ .*--continuous": "--rooms 2 --continuous 0.1",
     r"synthesize my_rooms": "--keyframes 40",
     r"synthesize output/rooms": "--keyframes 8",
+    r"my_hours/frames": "--every 10",
     r"--seeds 3": "--seeds 1 THERMAL.BOOTSTRAP_SAMPLES 10",
 }
 
@@ -90,9 +105,15 @@ class Block:
         return re.sub(r"\\\n\s*", "", self.text).splitlines()
 
 
+def text_of(page: str) -> str:
+    """A page, or what a tool's --help says above the options."""
+    text = PAGES[page].read_text(encoding="utf-8")
+    return "\n" + ast.get_docstring(ast.parse(text), clean=False) if PAGES[page].suffix == ".py" else text
+
+
 def blocks_of(page: str) -> list[Block]:
     blocks, lines = [], []
-    for number, line in enumerate([*PAGES[page].read_text(encoding="utf-8").splitlines(), "end"], 1):
+    for number, line in enumerate([*text_of(page).splitlines(), "end"], 1):
         if line.startswith("    ") or (lines and not line.strip()):
             lines.append(line[4:])
         elif lines:
@@ -135,6 +156,7 @@ def write_raw(folder: Path) -> None:
                 record = {"data_id": image["sensor_id"], "data_time": image["timestamp"], "annotations": people}
                 file.write(json.dumps(record) + "\n")
     shutil.rmtree(data / "annotations")
+    shutil.rmtree(data / "by_session")
 
 
 def write_clips(folder: Path) -> None:
@@ -143,6 +165,16 @@ def write_clips(folder: Path) -> None:
     shutil.copytree(folder / "my_data", clips)
     shutil.move(clips / "annotations" / "val.json", clips / "annotations" / "events.json")
     rename_recording(clips, json.loads((clips / "annotations/events.json").read_text())["images"][0]["sensor_id"], "ID")
+
+
+def write_array(folder: Path) -> None:
+    np.save(folder / "ours.npy", np.full((20, 24, 32), 21.5, np.float32))
+
+
+def write_task(folder: Path) -> None:
+    run(folder, "tools/thermal_data.py export-annotations cvat my_data exported")
+    shutil.copy(folder / "exported" / "HALL_R1.xml", folder / "task.xml")
+    shutil.rmtree(folder / "my_data" / "annotations")
 
 
 def write_configuration(folder: Path) -> None:
@@ -160,16 +192,43 @@ def run(folder: Path, *commands: str) -> None:
         assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
 
 
+def write_weights(name: str, configuration: str) -> Callable[[Path], None]:
+    """Writes the weights of a network as PySlowFast does."""
+
+    def write(folder: Path) -> None:
+        overrides = ["DATA.PATH_TO_DATA_DIR", str(folder / "my_data"), "NUM_GPUS", "0", "THERMAL.INPUT_SIZE", "[32,48]"]
+        network = build_model(load_config(configuration, overrides), torch.device("cpu"))
+        torch.save({"model_state": network.state_dict()}, folder / name)
+
+    return write
+
+
 def commands(*lines: str) -> Callable[[Path], None]:
     return lambda folder: run(folder, *lines)
 
 
+TREES = "tools/run_net.py --cfg configs/Thermal/TREES.yaml DATA.PATH_TO_DATA_DIR my_data"
 # What a page's reader has when a block comes, by the page and the block's first words.
 BEFORE = {
     ("data", "tools/thermal_data.py validate my_data --cfg my_config"): write_configuration,
     ("data", "tools/thermal_data.py convert"): write_raw,
+    ("import", "tools/thermal_data.py import-recordings"): write_array,
+    ("import", "tools/thermal_data.py import-annotations"): write_task,
     ("live", "tools/thermal_data.py validate output/clips"): write_clips,
     ("live", "tools/predict.py"): commands("tools/thermal_data.py synthesize my_hours --rooms 2 --continuous 0.1"),
+    ("training", "tools/run_net.py --cfg configs/Thermal/SLOWFAST_4x16_R50.yaml"): write_weights(
+        "weights.pyth", "Thermal/SLOWFAST_4x16_R50.yaml"
+    ),
+    ("training", "tools/visualize.py"): commands(
+        "tools/thermal_data.py synthesize output/demo/data --recordings 4 --keyframes 24",
+        "tools/run_net.py --cfg Thermal/DEMO.yaml DATA.PATH_TO_DATA_DIR output/demo/data",
+    ),
+    ("training", "tools/compare.py"): commands(f"{TREES} OUTPUT_DIR output/a", f"{TREES} OUTPUT_DIR output/b"),
+    ("training", "tools/cross_validate.py"): commands(
+        "tools/thermal_data.py split my_data folds --by session --folds 2"
+    ),
+    ("visualize", "tools/visualize.py --cfg configs/Thermal/TREES.yaml"): commands(TREES),
+    ("weights", "tools/convert_checkpoint.py"): write_weights("FILE", "Thermal/DEMO.yaml"),
 }
 # The names that a page's Python takes as given.
 GIVEN = {
@@ -189,7 +248,7 @@ boxes = np.array([[0, 0.2, 0.2, 0.8, 0.8]], np.float32)
 
 
 @pytest.fixture(scope="module")
-def given(tmp_path_factory) -> Path:
+def given(tmp_path_factory) -> Iterator[Path]:
     """A folder with my_data: rooms of two sessions, in which a frame of HALL_R1 is damaged."""
     folder = tmp_path_factory.mktemp("given")
     data = folder / "my_data"
@@ -198,7 +257,10 @@ def given(tmp_path_factory) -> Path:
     with h5py.File(data / "frames" / "HALL_R1.h5", "r+") as file:
         file["frames"][20] = file["frames"][19]
     (folder / "given.py").write_text(GIVEN_FILE)
-    return folder
+    # joblib's processes would outlive a forked program for minutes.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOKY_MAX_CPU_COUNT", "1")
+        yield folder
 
 
 class Reader:
@@ -253,7 +315,7 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page, reader):
         reader(page).run(next(block for block in COMMANDS if block.page == page))
         run(folder, "tools/export.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --output deployed")
     # A traceback gives the line of the page.
-    lines = [""] * len(PAGES[page].read_text(encoding="utf-8").splitlines())
+    lines = [""] * len(text_of(page).splitlines())
     lines[0] = GIVEN.get(page, "")
     for block in RUN:
         if block.page == page and block.is_python:

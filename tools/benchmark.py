@@ -16,8 +16,9 @@ tools/benchmark.py checkpoint  writing and reading a checkpoint of 400 MB, with 
 tools/benchmark.py growth      how cost grows with clips, people, memory, input, keyframes and recordings
 tools/benchmark.py recordings  opening, clips that are not cached, memory of decoding
 tools/benchmark.py all         all of these
-tools/benchmark.py gpu --minutes 8 --output FOLDER    everything that CUDA does, tried and measured in one run; with
-                               --device cpu small networks show that the run ends well
+tools/benchmark.py gpu --minutes 8 --output FOLDER    everything that CUDA does, tried and measured in one run
+
+With --device cpu small networks show that the gpu part ends well.
 """
 
 import argparse

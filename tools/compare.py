@@ -3,6 +3,13 @@
 
 tools/compare.py RUN_A RUN_B                      OUTPUT_DIR of two tests, or seed_N of two cross-validations
 tools/compare.py RUN_A RUN_A --second feature_trees
+
+Example: a network and trees on the same data; the network and its baseline.
+
+    tools/run_net.py --cfg configs/Thermal/TREES.yaml DATA.PATH_TO_DATA_DIR my_data
+    tools/run_net.py --cfg configs/Thermal/PEOPLE_FROM_SIMULATED.yaml DATA.PATH_TO_DATA_DIR my_data
+    tools/compare.py output/PEOPLE_FROM_SIMULATED output/TREES
+    tools/compare.py output/PEOPLE_FROM_SIMULATED output/PEOPLE_FROM_SIMULATED --second feature_trees
 """
 
 import argparse

@@ -3,6 +3,12 @@
 
 tools/convert_checkpoint.py inspect FILE
 tools/convert_checkpoint.py convert FILE OUT --to pyslowfast
+
+Example: the last checkpoint of a run.
+
+    tools/run_net.py --cfg configs/Thermal/SIMULATED.yaml DATA.PATH_TO_DATA_DIR my_data
+    tools/convert_checkpoint.py inspect output/SIMULATED/checkpoints/checkpoint_epoch_00005.pyth
+    tools/convert_checkpoint.py convert output/SIMULATED/checkpoints/checkpoint_epoch_00005.pyth weights.pyth
 """
 
 import argparse

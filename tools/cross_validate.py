@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 """Trains and tests on each fold of a data set and evaluates their scores together.
 
-tools/thermal_data.py split DATA FOLDS --by block --folds 5 --guard 6
-tools/cross_validate.py --cfg FILE --folds FOLDS --seeds 3 DATA.PATH_TO_DATA_DIR DATA OUTPUT_DIR output/blocks
+tools/cross_validate.py --cfg FILE --folds FOLDER [--seeds N] [KEY VALUE ...]
 
 The same command goes on where an earlier one was interrupted. OUTPUT_DIR/table.md holds the table.
+
+Example: trees on folds of stretches of time.
+
+    tools/thermal_data.py split my_data folds --by block --folds 5 --guard 6
+    tools/cross_validate.py --cfg configs/Thermal/TREES.yaml --folds folds --seeds 3 DATA.PATH_TO_DATA_DIR my_data \\
+        OUTPUT_DIR output/blocks
 """
 
 import argparse

@@ -6,6 +6,13 @@ tools/evaluate_events.py EVENTS TRUTH --cfg FILE --output FOLDER [KEY VALUE ...]
 EVENTS is tracks.jsonl of tools/predict.py, or of tools/watch.py --tracks, of which events are made with the configuration's EVENTS,
 at its threshold and at others; or events.jsonl, which is judged as it stands. FOLDER then holds events.json and, for scores,
 events.png with the curve of recall against false alarms.
+
+Example: half an hour of two simulated rooms, predicted and judged.
+
+    tools/thermal_data.py synthesize my_hours --rooms 2 --continuous 0.5
+    tools/predict.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --output output/scores my_hours/frames
+    tools/evaluate_events.py output/scores/tracks.jsonl my_hours/truth.json --cfg configs/Thermal/SIMULATED.yaml \\
+        --output output/judged
 """
 
 import argparse

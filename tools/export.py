@@ -5,6 +5,10 @@ tools/export.py --cfg FILE --checkpoint FILE --output FOLDER [--format onnx|open
     [--recordings RECORDING.h5 ...] [KEY VALUE ...]
 
 What is written is compared with the network first; a float32 folder whose scores differ by more than 0.0001 is not left.
+
+Example: the weights that come with the package. `python deployed/run.py --help` then tells how it is run.
+
+    tools/export.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --output deployed
 """
 
 import argparse

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """Trains and tests on more and more of the training keyframes: would more labels help?
 
-tools/learning_curve.py --cfg FILE --seeds 3 DATA.PATH_TO_DATA_DIR DATA OUTPUT_DIR output/curve
+tools/learning_curve.py --cfg FILE [--seeds N] [--size N ...] [KEY VALUE ...]
 
 The same command goes on where an earlier one was interrupted. OUTPUT_DIR/table.md and curve.png show the scores.
+
+Example: trees.
+
+    tools/learning_curve.py --cfg configs/Thermal/TREES.yaml --seeds 3 DATA.PATH_TO_DATA_DIR my_data OUTPUT_DIR output/curve
 """
 
 import argparse

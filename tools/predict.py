@@ -4,7 +4,13 @@
 tools/predict.py --cfg FILE --checkpoint FILE --output FOLDER RECORDING.h5 FOLDER_OF_RECORDINGS ... [KEY VALUE ...]
 
 FOLDER then holds predictions.csv (AVA's format), tracks.jsonl (a line a person and moment) and, for --video, NAME.mp4 of each
-recording. --checkpoint SIMULATED names the weights that come with the package, with --cfg configs/Thermal/SIMULATED.yaml.
+recording. --checkpoint SIMULATED names the weights that come with the package.
+
+Examples: all recordings of a folder, with videos; one recording, twice a second.
+
+    tools/predict.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --output output/mine --video my_data/frames
+    tools/predict.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --output output/hall --every 0.5 \\
+        my_data/frames/HALL_R1.h5
 """
 
 import argparse

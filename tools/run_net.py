@@ -1,7 +1,14 @@
 #!/usr/bin/env python3
 """Trains and tests a detector, as PySlowFast's tool of this name does.
 
-tools/run_net.py --cfg configs/Thermal/DEMO.yaml [KEY VALUE ...]
+tools/run_net.py --cfg FILE [KEY VALUE ...]
+
+Examples: trees on a data set; a network trained on it; the weights that come with the package tested on it.
+
+    tools/run_net.py --cfg configs/Thermal/TREES.yaml DATA.PATH_TO_DATA_DIR my_data
+    tools/run_net.py --cfg configs/Thermal/PEOPLE_FROM_SIMULATED.yaml DATA.PATH_TO_DATA_DIR my_data
+    tools/run_net.py --cfg configs/Thermal/SIMULATED.yaml DATA.PATH_TO_DATA_DIR my_data \\
+        TRAIN.ENABLE False TEST.CHECKPOINT_FILE_PATH SIMULATED
 """
 
 import argparse

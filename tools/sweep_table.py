@@ -2,6 +2,12 @@
 """Writes table.md and table.csv of a sweep's runs: mean and spread of the mAP over the seeds of each setting.
 
 tools/sweep_table.py FOLDER
+
+Example: two seeds. tools/slurm/sweep.sbatch names its runs so.
+
+    tools/run_net.py --cfg configs/Thermal/TREES.yaml DATA.PATH_TO_DATA_DIR my_data RNG_SEED 0 OUTPUT_DIR output/sweep/RNG_SEED=0
+    tools/run_net.py --cfg configs/Thermal/TREES.yaml DATA.PATH_TO_DATA_DIR my_data RNG_SEED 1 OUTPUT_DIR output/sweep/RNG_SEED=1
+    tools/sweep_table.py output/sweep
 """
 
 import argparse

@@ -14,6 +14,13 @@ tools/thermal_data.py suggest FOLDER --predictions tracks.jsonl [--number N]
 tools/thermal_data.py synthesize FOLDER [--rooms N] [--continuous HOURS]
 tools/thermal_data.py likeness FOLDER OTHER_FOLDER
 tools/thermal_data.py truth FOLDER TRUTH.json
+
+Examples: rooms that do not exist, what is wrong with them, what they hold, and folds that share no room.
+
+    tools/thermal_data.py synthesize my_rooms --rooms 8 --keyframes 400
+    tools/thermal_data.py validate my_rooms
+    tools/thermal_data.py stats my_rooms
+    tools/thermal_data.py split my_rooms folds --by session --folds 2
 """
 
 import argparse

@@ -78,16 +78,17 @@ def write_video(
         progress: wraps the loop over this many pictures.
     """
     durations = frame_durations(recording.timestamps)
-    pictures = _pictures(recording, followed, predicted, classes)
+    pictures = draw_pictures(recording, followed, predicted, classes)
     write_pictures(path, progress(pictures, len(durations)), durations)
 
 
-def _pictures(
+def draw_pictures(
     recording: Recording,
     followed: Sequence[list[TrackedPerson]],
     predicted: Sequence[PredictedPerson],
     classes: list[str],
 ) -> Iterator[Image.Image]:
+    """Each frame of a recording with its people; arguments as those of `write_video`."""
     sampled = np.linspace(0, recording.num_frames - 1, _NUM_SAMPLED).astype(int)
     limits = color_limits(np.concatenate([recording.read(np.array([place])).numpy() for place in sampled]))
     longest = max(classes, key=len)
