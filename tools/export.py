@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Writes a trained network as a folder that runs without torch.
 
-tools/export.py --cfg FILE --checkpoint FILE --output FOLDER [--format onnx|openvino|torch] [--precision float32|float16|int8]
-    [--recordings RECORDING.h5 ...] [KEY VALUE ...]
+tools/export.py --cfg FILE --checkpoint FILE --output FOLDER [KEY VALUE ...]
 
 What is written is compared with the network first; a float32 folder whose scores differ by more than 0.0001 is not left.
 

@@ -6,10 +6,10 @@ tools/predict.py --cfg FILE --checkpoint FILE --output FOLDER RECORDING.h5 FOLDE
 FOLDER then holds predictions.csv (AVA's format), tracks.jsonl (a line a person and moment) and, for --video, NAME.mp4 of each
 recording. --checkpoint SIMULATED names the weights that come with the package.
 
-Examples: all recordings of a folder, with videos; one recording, twice a second.
+Examples: all recordings of a folder; one recording, twice a second, with a video.
 
-    tools/predict.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --output output/mine --video my_data/frames
-    tools/predict.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --output output/hall --every 0.5 \\
+    tools/predict.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --output output/mine my_data/frames
+    tools/predict.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --output output/hall --every 0.5 --video \\
         my_data/frames/HALL_R1.h5
 """
 

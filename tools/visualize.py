@@ -9,9 +9,12 @@ A PNG shows keyframes; a GIF or an MP4 shows the frames around them, or all fram
 were recorded. Boxes are shown on the frames up to a quarter of a second from their keyframe. Damaged frames are shown as they are
 stored and as they are read.
 
-Examples: the annotated people of a recording; the most confident mistakes of a test.
+Examples: the annotated people of a recording:
 
     tools/visualize.py --cfg configs/Thermal/SIMULATED.yaml --recording HALL_R1 --output hall.mp4 DATA.PATH_TO_DATA_DIR my_data
+
+and the most confident mistakes of a test:
+
     tools/visualize.py --cfg configs/Thermal/TREES.yaml --predictions output/TREES/predictions.csv --mistakes 9 \\
         --output mistakes.png DATA.PATH_TO_DATA_DIR my_data
 """

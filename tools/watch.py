@@ -7,10 +7,12 @@ SOURCE is replay:FILE.h5 (a recording, at --speed), follow:FILE.h5 (one that is 
 frames), mqtt://HOST:PORT/TOPIC, or stdin. FOLDER then holds events.jsonl (a line a change of an event), status.json (how every
 sensor does), and, for --tracks, tracks.jsonl (a line a person and moment). EVENTS.KINDS says which events there are.
 
-Examples: a recording, as fast as it goes; sensors that send their frames, with a web page.
+Examples: a recording, as fast as it goes:
 
     tools/watch.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --source replay:my_data/frames/HALL_R1.h5 \\
         --speed 0 --tracks --output output/watched
+
+and sensors that send their frames, with a web page:
 
     tools/watch.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --source tcp://0.0.0.0:9000 \\
         --web localhost:8080 --clips --output output/sensors
