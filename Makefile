@@ -30,7 +30,7 @@ watch-demo: $(WATCHED)
 	@echo "Look at output/watch-demo/events/events.jsonl, and at clips/ beside it; $(WATCHED)/truth.json tells what truly happened."
 
 test: .venv/installed
-	.venv/bin/python -m pytest -n 2 --dist loadfile -m "not slow" tests
+	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" tests
 
 test-slow: .venv/installed
 	.venv/bin/python -m pytest -m slow tests
