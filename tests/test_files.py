@@ -206,7 +206,15 @@ def test_without_room_a_folder_is_claimed_all_the_same_and_data_end_in_a_sentenc
     assert [name for name in os.listdir(tmp_path) if name != "run.lock"] == []
 
 
-def test_data_that_cannot_be_written_anywhere_end_in_a_sentence():
-    with pytest.raises(InputError, match=r"/dev/null/x cannot be written \(Not a directory\): choose another folder"):
-        with new_folder("/dev/null/x"):
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("/dev/null/x", "Not a directory"),
+        ("/tmp/" + 300 * "x", "File name too long"),
+        (f"/{300 * 'x'}/y", "File name too long"),
+    ],
+)
+def test_data_that_cannot_be_written_anywhere_end_in_a_sentence(folder, reason):
+    with pytest.raises(InputError, match=rf"^/\S+ cannot be written \({reason}\): choose another folder"):
+        with new_folder(folder):
             pass

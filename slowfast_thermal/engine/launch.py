@@ -28,13 +28,14 @@ from slowfast_thermal.engine.test import test_set as open_test_set
 from slowfast_thermal.engine.train import train
 from slowfast_thermal.errors import BAD_INPUT, FAILED, INTERRUPTED, InputError, LostProcessError, exit_codes
 from slowfast_thermal.evaluation.scores import check_groups
-from slowfast_thermal.export.session import is_exported
+from slowfast_thermal.export.session import read_settings
 from slowfast_thermal.files import claimed, full_disk_error, no_room, remove_partial_files
 from slowfast_thermal.models import IARoIHead
 from slowfast_thermal.preparation.checks import refuse_problems
 from slowfast_thermal.preparation.settings import DataSettings
 from slowfast_thermal.pyslowfast import distributed as du
 from slowfast_thermal.simulation.dataset import training_set
+from slowfast_thermal.user_input import is_file
 
 
 def check_run(cfg, place: Place | None = None) -> None:
@@ -77,8 +78,9 @@ def check_run(cfg, place: Place | None = None) -> None:
         check_groups(cfg.THERMAL.CLASS_GROUPS, test_set.classes)
     for key in ("TRAIN", "TEST"):
         path = cfg[key].CHECKPOINT_FILE_PATH
-        exported = key == "TEST" and is_exported(path)
-        if cfg[key].ENABLE and path and not exported and not Path(path).is_file():
+        if key == "TEST" and cfg.TEST.ENABLE and os.path.isdir(path):
+            read_settings(Path(path))
+        elif cfg[key].ENABLE and path and not is_file(Path(path)):
             raise InputError(f"Checkpoint '{path}' does not exist: correct {key}.CHECKPOINT_FILE_PATH.")
         kinds = ("pytorch", *SOURCES)
         if cfg[key].CHECKPOINT_TYPE not in kinds:

@@ -3,6 +3,7 @@
 Letters: N frames of a recording, H, W pixels, C classes.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -106,7 +107,9 @@ class Predictor:
                 f"{cfg_file} is of a detector of people: give its checkpoint as the detector of a network of actions."
             )
         path = Path(cfg.TEST.CHECKPOINT_FILE_PATH)
-        if not is_file(path) and not is_exported(path):
+        if os.path.isdir(path):
+            read_settings(path)
+        elif not is_file(path):
             raise InputError(f"Checkpoint '{path}' does not exist: give the .pyth file of a training.")
         if not is_exported(path) and (path.suffix == ".npz") != (cfg.MODEL.TREES_WEIGHT == 1):
             raise InputError(

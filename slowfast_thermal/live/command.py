@@ -15,7 +15,7 @@ from pathlib import Path
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.files import claimed
 from slowfast_thermal.live.clips import Clips
-from slowfast_thermal.live.events import EventSettings, EventTracker
+from slowfast_thermal.live.events import EventSettings, EventTracker, clip_bytes
 from slowfast_thermal.live.lines import LineFile
 from slowfast_thermal.live.receivers import Mqtt, Webhook
 from slowfast_thermal.live.scoring import Scorer
@@ -99,8 +99,7 @@ def watch(args: argparse.Namespace, cfg, scorer: Scorer, new_finder: Callable[[]
         )
         clips = None
         if args.clips:
-            most_bytes = 1e9 * cfg.EVENTS.CLIP_GIGABYTES
-            clips = Clips(args.output / "clips", watcher.frames_between, kinds, scorer.classes, most_bytes)
+            clips = Clips(args.output / "clips", watcher.frames_between, kinds, scorer.classes, clip_bytes(cfg))
         page = _page(args, watcher, recent)
         watcher.sinks = EventSinks(args.output, receivers, clips, recent.add_change, [tracks])
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -25,6 +25,11 @@ _FORGOTTEN = 60.0
 
 
 _NUMBERS = ("THRESHOLD", "DURATION", "HOLD", "COOL_DOWN", "SMOOTHING")
+# Of numbers that are no seconds.
+_BOUNDS = {
+    "THRESHOLD": (1e-9, 1.0, "above 0 and at most 1"),
+    "CLIP_GIGABYTES": (1e-9, 1e6, "above 0 and at most 1000000"),
+}
 
 
 @dataclass(frozen=True)
@@ -335,12 +340,15 @@ def _are_names(value: object) -> bool:
     return isinstance(value, (list, tuple)) and len(value) > 0 and all(isinstance(name, str) for name in value)
 
 
+def clip_bytes(cfg) -> float:
+    """Bytes that the clips of events may take at most. Raises InputError if EVENTS.CLIP_GIGABYTES is no such number."""
+    return 1e9 * _number(cfg.EVENTS.get("CLIP_GIGABYTES"), "CLIP_GIGABYTES")
+
+
 def _number(value: object, key: str) -> float:
-    """A number of EVENTS: a threshold is above 0 and at most 1, seconds are not negative."""
+    """A number of EVENTS within its bounds."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    low, high, meant = (
-        (1e-9, 1.0, "above 0 and at most 1") if key == "THRESHOLD" else (0.0, 1e9, "of seconds from 0 on")
-    )
+    low, high, meant = _BOUNDS.get(key, (0.0, 1e9, "of seconds from 0 on"))
     if not is_number or not low <= value <= high:
         raise InputError(f"EVENTS: {key} is {value!r}: give a number {meant}.")
     return float(value)

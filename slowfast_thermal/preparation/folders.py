@@ -16,7 +16,7 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
         InputError: `folder` holds something already, cannot be written, or there is no room for it.
     """
     folder = Path(folder).resolve()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if _exists(folder) and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists already: choose a new or empty folder.")
     with _beside(folder) as root:
         yield root
@@ -32,7 +32,7 @@ def new_files(folder: str | Path) -> Iterator[Path]:
         InputError: `folder` is a file or has a file of this name, cannot be written, or there is no room for them.
     """
     folder = Path(folder).resolve()
-    if folder.exists() and not folder.is_dir():
+    if _exists(folder) and not folder.is_dir():
         raise InputError(f"{folder} is a file: choose a folder.")
     with _beside(folder) as root:
         yield root
@@ -48,7 +48,7 @@ def new_files(folder: str | Path) -> Iterator[Path]:
 @contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
     """An empty folder on the file system of another one; tells what keeps it from being written."""
-    existing = next(parent for parent in folder.parents if parent.exists())
+    existing = next(parent for parent in folder.parents if _exists(parent))
     root = None
     try:
         with temporary_folder(folder.name, existing) as temporary:
@@ -61,3 +61,11 @@ def _beside(folder: Path) -> Iterator[Path]:
         if root is None:
             raise InputError(f"{folder} cannot be written ({error.strerror}): choose another folder.") from None
         raise
+
+
+def _exists(folder: Path) -> bool:
+    """Whether there is one. Raises InputError if there cannot be: a part of its name is too long."""
+    try:
+        return folder.exists()
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror}): choose another folder.") from None

@@ -99,9 +99,17 @@ def test_temperatures_of_another_unit_are_refused_and_read_once_it_is_said(predi
     assert Predictor.from_checkpoint(CONFIGURATION, "SIMULATED", ["THERMAL.UNIT", "kelvin"])(scene, np.arange(10)) == []
 
 
-def test_a_missing_checkpoint_is_named():
-    with pytest.raises(InputError, match="Checkpoint 'nowhere.pyth' does not exist"):
-        Predictor.from_checkpoint(CONFIGURATION, "nowhere.pyth")
+@pytest.mark.parametrize("name", ["nowhere.pyth", 300 * "x"])
+def test_a_missing_checkpoint_is_named(name):
+    with pytest.raises(InputError, match=f"Checkpoint '{name}' does not exist"):
+        Predictor.from_checkpoint(CONFIGURATION, name)
+
+
+def test_a_folder_that_is_no_exported_one_is_no_checkpoint(tmp_path):
+    with pytest.raises(
+        InputError, match=f"{tmp_path} holds no settings.json: give a folder that tools/export.py wrote"
+    ):
+        Predictor.from_checkpoint(CONFIGURATION, str(tmp_path))
 
 
 def test_a_long_gap_has_no_moments(predictor, room):

@@ -189,6 +189,10 @@ def test_an_unknown_key_is_one_sentence_on_the_console(synthetic_data, tmp_path)
             r"TRAIN\.BATCH_SIZE is 500, but there are \d+ training keyframes: set it to \d+ or less",
         ),
         (["TRAIN.CHECKPOINT_FILE_PATH", "gone.pyth"], r"Checkpoint 'gone\.pyth' does not exist"),
+        (
+            ["TEST.CHECKPOINT_FILE_PATH", "/proc"],
+            "/proc holds no settings.json: give a folder that tools/export.py wrote",
+        ),
         (["OUTPUT_DIR", "/proc/nowhere"], r"OUTPUT_DIR '/proc/nowhere' cannot be written"),
     ],
 )

@@ -7,7 +7,8 @@ import pytest
 
 from slowfast_thermal.config import load_config
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.live.events import EventSettings, replay
+from slowfast_thermal.export.session import Settings
+from slowfast_thermal.live.events import EventSettings, clip_bytes, replay
 from tests.conftest import CONFIGS
 from tests.live.conftest import LEFT, RIGHT, person
 
@@ -267,3 +268,10 @@ def test_settings_that_are_none_are_refused(changed, message):
     assert settings_of()[0].threshold == 0.5
     with pytest.raises(InputError, match=message):
         settings_of(**changed)
+
+
+def test_clips_take_as_many_bytes_as_a_number_says():
+    assert clip_bytes(Settings(EVENTS=Settings(CLIP_GIGABYTES=2))) == 2e9
+    for wrong in (Settings(), Settings(CLIP_GIGABYTES=0), Settings(CLIP_GIGABYTES="10 GB")):
+        with pytest.raises(InputError, match="CLIP_GIGABYTES is .*: give a number above 0"):
+            clip_bytes(Settings(EVENTS=wrong))
