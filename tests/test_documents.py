@@ -59,6 +59,7 @@ SLOW = (
     "tools/learning_curve.py",
     "doubts ",
     "--mistakes",
+    "--continuous 0.5",
 )
 # What is added to a command so that it ends soon: the last of two values counts.
 SHORTER = {
@@ -217,7 +218,7 @@ def given(tmp_path_factory) -> Iterator[Path]:
     """A folder with my_data: rooms of two sessions, in which a frame of HALL_R1 is damaged."""
     folder = tmp_path_factory.mktemp("given")
     data = folder / "my_data"
-    simulate_rooms(data, num_rooms=3, num_keyframes=24, val_fraction=0.3, seed=5)
+    simulate_rooms(data, num_rooms=3, num_keyframes=15, val_fraction=0.3, seed=5)
     rename_recording(data, "SIM003_R1", "HALL_R1")
     with h5py.File(data / "frames" / "HALL_R1.h5", "r+") as file:
         file["frames"][20] = file["frames"][19]
