@@ -49,9 +49,11 @@ NOT_RUN = {
     "import json, socket": "talks to a watch, which never ends; tests/live/ does so",
     "tools/run_net.py --cfg FILE NUM_GPUS 8 ": "needs GPUs, several machines or SLURM",
     "tools/watch.py --cfg configs/Thermal/SIMULATED.yaml --checkpoint SIMULATED --source tcp": SERVER,
+    "tools/run_net.py --cfg configs/Thermal/SIMULATED.yaml DATA.PATH_TO_DATA_DIR my_data MODEL.NUM_CLASSES 2": "is for data "
+    "of two classes; tests/simulation/test_dataset.py has such",
     "tools/benchmark.py all": "measures for many minutes",
 }
-# Blocks that train, or need what was trained: run with `-m slow`.
+# Blocks that train, need what was trained, draw all of a recording or follow it for long: run with `-m slow`.
 SLOW = (
     "tools/run_net.py",
     "tools/compare.py",
@@ -59,25 +61,27 @@ SLOW = (
     "tools/learning_curve.py",
     "doubts ",
     "--mistakes",
-    "--continuous 0.5",
+    "--video",
+    "my_hours/frames",
 )
 # What is added to a command so that it ends soon: the last of two values counts.
 SHORTER = {
     r"tools/run_net.py": "THERMAL.INPUT_SIZE [32,48] TRAIN.BATCH_SIZE 2 TEST.BATCH_SIZE 8 SOLVER.EPOCH_ITERS 1 NUM_GPUS 0 "
     "THERMAL.BOOTSTRAP_SAMPLES 10 TRAIN.MIXED_PRECISION False DATA_LOADER.NUM_WORKERS 0 TRAIN.EVAL_PERIOD 100",
-    r"PEOPLE|SIMULATED.yaml DATA|PERSON": "THERMAL.INPUT_SIZE [48,48]",
+    r"run_net.*(PEOPLE|PERSON|SIMULATED.yaml DATA)": "THERMAL.INPUT_SIZE [48,48]",
     r"synthesize \S+ .*--continuous": "--rooms 2 --continuous 0.1",
     r"synthesize my_rooms": "--keyframes 40",
     r"synthesize output/rooms": "--keyframes 8",
     r"my_hours/frames": "--every 10",
-    r"--seeds 3": "--seeds 1 THERMAL.BOOTSTRAP_SAMPLES 10",
+    r"--seeds 3": "--seeds 1 THERMAL.BOOTSTRAP_SAMPLES 10 TRAIN.BATCH_SIZE 1",
 }
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 RUN = [block for block in BLOCKS if not block.text.startswith(tuple(NOT_RUN))]
 # A block that stands on several pages is run once.
-COMMANDS = list({block.text: block for block in reversed(RUN) if not block.is_python}.values())[::-1]
+FIRST = {block.text: block for block in reversed(RUN)}
+COMMANDS = [block for block in RUN if not block.is_python and FIRST[block.text] == block]
 
 
 def is_slow(block: Block) -> bool:
@@ -189,7 +193,10 @@ BEFORE = {
         "tools/thermal_data.py synthesize output/demo/data --recordings 4 --keyframes 24",
         "tools/run_net.py --cfg Thermal/DEMO.yaml DATA.PATH_TO_DATA_DIR output/demo/data",
     ),
-    ("docs/training.md", "tools/compare.py"): commands(f"{TREES} OUTPUT_DIR output/a", f"{TREES} OUTPUT_DIR output/b"),
+    ("docs/training.md", "tools/compare.py"): commands(
+        "tools/run_net.py --cfg Thermal/PEOPLE_SMALL.yaml DATA.PATH_TO_DATA_DIR my_data OUTPUT_DIR output/a",
+        f"{TREES} OUTPUT_DIR output/b",
+    ),
     ("docs/training.md", "tools/cross_validate.py"): commands(
         "tools/thermal_data.py split my_data folds --by session --folds 2"
     ),
@@ -218,7 +225,7 @@ def given(tmp_path_factory) -> Iterator[Path]:
     """A folder with my_data: rooms of two sessions, in which a frame of HALL_R1 is damaged."""
     folder = tmp_path_factory.mktemp("given")
     data = folder / "my_data"
-    simulate_rooms(data, num_rooms=3, num_keyframes=15, val_fraction=0.3, seed=5)
+    simulate_rooms(data, num_rooms=3, num_keyframes=24, val_fraction=0.3, seed=5)
     rename_recording(data, "SIM003_R1", "HALL_R1")
     with h5py.File(data / "frames" / "HALL_R1.h5", "r+") as file:
         file["frames"][20] = file["frames"][19]
