@@ -62,6 +62,7 @@ SLOW = (
     "doubts ",
     "--mistakes",
     "--video",
+    "--recording ",
     "my_hours/frames",
 )
 # What is added to a command so that it ends soon: the last of two values counts.
