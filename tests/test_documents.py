@@ -207,7 +207,6 @@ BEFORE = {
 # The names that a page's Python takes as given.
 GIVEN = {
     "README.md": "from given import frames, timestamps",
-    "docs/people-and-tracks.md": "from given import frames, timestamps",
     "docs/python.md": "from given import slow, fast, boxes",
 }
 GIVEN_FILE = """
