@@ -1,9 +1,8 @@
-"""What README.md, docs/ and each tool's --help hold: the blocks that stand four spaces to the right, and the headings."""
+"""What README.md, docs/ and each tool's --help hold: the blocks that stand four spaces to the right."""
 
 import ast
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.programs import ROOT
 
@@ -54,8 +53,3 @@ def blocks_of(page: str) -> list[Block]:
             blocks.append(Block(page, number - len(lines), "\n".join(lines).strip()))
             lines = []
     return blocks
-
-
-def anchors(path: Path) -> set[str]:
-    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

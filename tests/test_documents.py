@@ -1,4 +1,4 @@
-"""The commands and the Python of README.md, docs/ and each tool's --help, run in a folder with a small data set, and the links.
+"""The commands and the Python of README.md, docs/ and each tool's --help, run in a folder with a small data set.
 
 Whatever stands four spaces to the right is run, unless NOT_RUN says why not. What trains is slow.
 """
@@ -20,8 +20,7 @@ from slowfast_thermal.errors import BAD_INPUT
 from slowfast_thermal.preparation.simulated import simulate_rooms
 from slowfast_thermal.pyslowfast import build_model
 from tests import programs
-from tests.pages import PAGES, Block, anchors, blocks_of, text_of
-from tests.programs import ROOT
+from tests.pages import PAGES, Block, blocks_of, text_of
 
 A_FILE, WHAT_COMES, SERVER = (
     "shows what a file holds",
@@ -307,19 +306,3 @@ def test_every_block_that_is_not_run_is_there():
     assert [first for first in NOT_RUN if not any(block.text.startswith(first) for block in BLOCKS)] == []
     places = [place for place in BEFORE if not any((b.page, b.text[: len(place[1])]) == place for b in RUN)]
     assert places == []
-
-
-PATHS = [path for path in PAGES.values() if path.suffix == ".md"] + [ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
-
-
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_every_link_leads_somewhere(path):
-    broken = []
-    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
-        if re.match(r"[a-z]+:", link):
-            continue
-        file, _, anchor = link.partition("#")
-        target = path.parent / file if file else path
-        if not target.exists() or (anchor and anchor not in anchors(target)):
-            broken.append(link)
-    assert broken == []
