@@ -129,20 +129,25 @@ class Features:
         return features
 
 
-def test_at_position_1_all_comes_from_the_past_and_is_decided_at_once(frames):
+@pytest.mark.parametrize("trees", [False, True])
+def test_at_position_1_nothing_after_a_moment_changes_its_scores(frames, trees):
     last = Predictor.from_checkpoint(CONFIGURATION, "SIMULATED", ["THERMAL.KEYFRAME_POSITION", "1.0"])
-    known = frames[:80]
-    later = [Frame(f.sensor, f.timestamp, np.flip(f.temperatures) + 5) for f in frames[80:100]]
     classes = [*last.classes, *FEATURES][: len(FEATURES)]
-    for trees in (False, True):
-        found = []
-        for played in ([*known, *frames[80:100]], [*known, *later], known):
-            settings = ClipSettings.from_config(last.cfg)
-            scorer = Scorer(classes, settings, forest=Features(), trees_weight=1.0) if trees else scorer_of(last)
-            assert scorer.after == 0
-            people = Watch(last, scorer).run(given(played)).people
-            found.append([each for each in people if each[1] < known[-1].timestamp])
-        assert len(found[0]) > 5 and found[0] == found[1] == found[2]
+
+    def watched(played):
+        settings = ClipSettings.from_config(last.cfg)
+        scorer = Scorer(classes, settings, forest=Features(), trees_weight=1.0) if trees else scorer_of(last)
+        assert scorer.after == 0
+        people = Watch(last, scorer).run(given(played)).people
+        return {time: [each for each in people if each[1] == time] for _, time, *_ in people}
+
+    expected = watched(frames[:70])
+    moments = [number for number in range(30, 68) if frames[number].timestamp in expected]
+    assert len(moments) > 3
+    for number in moments:
+        later = [Frame(f.sensor, f.timestamp, np.flip(f.temperatures) + 5) for f in frames[number + 1 : number + 4]]
+        time = frames[number].timestamp
+        assert watched([*frames[: number + 1], *later])[time] == expected[time]
 
 
 def test_frames_that_come_twice_late_or_without_a_reading_change_nothing(predictor, frames, expected):
