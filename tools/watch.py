@@ -23,7 +23,7 @@ import logging
 
 import slowfast_thermal  # noqa: F401, registers the data set, the model and the configuration keys
 from slowfast_thermal.engine.prediction import Predictor
-from slowfast_thermal.engine.watching import scorer_of
+from slowfast_thermal.engine.watching import scorer_of, share_cores
 from slowfast_thermal.errors import exit_codes
 from slowfast_thermal.live.command import add_arguments, watch
 
@@ -42,6 +42,7 @@ def main() -> None:
     with exit_codes():
         args = parser.parse_intermixed_args()
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+        share_cores()
         predictor = Predictor.from_checkpoint(args.cfg, args.checkpoint, args.overrides, args.detector)
         watch(args, predictor.cfg, scorer_of(predictor), predictor.finder)
 

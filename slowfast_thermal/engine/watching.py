@@ -1,5 +1,6 @@
 """A trained network or trees as what scores the people who are watched."""
 
+import os
 from collections.abc import Mapping
 
 import numpy as np
@@ -33,3 +34,12 @@ def scorer_of(predictor: Predictor) -> Scorer:
         return [part.float().cpu().numpy() for part in found]
 
     return Scorer(predictor.classes, clips, run, shapes.inputs, memory, predictor.forest, weight)
+
+
+def share_cores() -> None:
+    """Leaves half of the cores to what receives frames and to other work, unless OMP_NUM_THREADS says otherwise.
+
+    Threads of a network that wait for each other beside other work take many times as long as one alone.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(torch.get_num_threads() // 2, 1))

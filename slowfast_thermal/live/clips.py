@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slowfast_thermal.files import replacing
+from slowfast_thermal.files import full_disk_error, replacing
 from slowfast_thermal.live.events import EventChange, EventSettings
 from slowfast_thermal.preparation.writing import box_record, image_record, new_recording
 
@@ -107,7 +107,8 @@ class Clips:
                 self._tell(clip.change, error)
 
     def _tell(self, change: EventChange, error: Exception) -> None:
-        self.problem = f"The clip of event {change.id} is missing ({type(error).__name__}: {error})."
+        reason = "the disk is full: make room" if full_disk_error(error) else f"{type(error).__name__}: {error}"
+        self.problem = f"The clip of event {change.id} is missing ({reason})."
         logger.warning("%s", self.problem)
 
     def _write(self, clip: _Clip) -> None:

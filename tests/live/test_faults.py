@@ -276,7 +276,11 @@ def test_a_full_disk_is_told_and_ends_no_watch(room, tmp_path):
     process.join(60)
     assert process.exitcode == 0 and here.poll()
     told = "\n".join(here.recv())
-    for what in ("events.jsonl cannot be written", "tracks.jsonl cannot be written", "The clip of event"):
+    for what in (
+        "events.jsonl cannot be written",
+        "tracks.jsonl cannot be written",
+        "is missing (the disk is full: make room)",
+    ):
         assert what in told
     for path in ("events.jsonl", "tracks.jsonl"):
         assert records(tmp_path / path)  # whole lines, as far as there was room
