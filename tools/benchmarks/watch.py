@@ -44,7 +44,7 @@ _MACHINES = (1, 1), (2, 1), (2, 2)
 _LATEST = 1.0
 # Hours of recorded time, frames a second, and seconds from moment to moment, of the runs whose memory is told: a day at the rates of
 # the hour would take half an hour.
-_HOURS = (1, _RATE, 1), (24, 0.5, 60)
+HOURS = (1, _RATE, 1), (24, 0.5, 60)
 
 
 class _Rooms:
@@ -132,7 +132,7 @@ class _Watch:
 
 def measure(repeats: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
-        predictor = _predictor(Path(folder) / "random.pyth")
+        predictor = predictor_of_random_weights(Path(folder) / "random.pyth")
     rows, there = [], sorted(os.sched_getaffinity(0))
     for cores, threads in _MACHINES:
         if cores <= len(there):
@@ -140,7 +140,11 @@ def measure(repeats: int) -> dict[str, object]:
             rows.append({"cores": cores, "threads": threads} | _capacity(predictor, repeats))
     _bind(there[:1], 1)
     after = scorer_of(predictor).after
-    return {"sensors": rows, "a clip reaches beyond its moment, s": after, "memory": _memories(predictor)}
+    return {
+        "sensors": rows,
+        "a clip reaches beyond its moment, s": after,
+        "memory": [memory_of(predictor, *run) for run in HOURS],
+    }
 
 
 def _capacity(predictor: Predictor, repeats: int) -> dict[str, object]:
@@ -201,20 +205,15 @@ def _seconds_of_networks(predictor: Predictor, repeats: int) -> dict[str, float]
     return {"a clip alone": found["a clip alone"], "a clip of 8 in a batch": found["of 8"] / 8}
 
 
-def _memories(predictor: Predictor) -> list[dict[str, object]]:
-    """What the process takes as hours are watched as fast as they can be."""
-    rows = []
-    for hours, rate, every in _HOURS:
-        watch = _Watch(predictor, _Rooms(1, 3600 * hours, rate), every, (hours / 12, hours / 4, hours / 2))
-        row = {"hours": hours, "frames a second": rate, "seconds from moment to moment": every}
-        row |= {
-            f"MiB {when}": found for when, found in zip(("at first", "after 1/12", "1/4", "1/2", "all"), watch.memory)
-        }
-        rows.append(row | {"s that it took": watch.seconds})
-    return rows
+def memory_of(predictor: Predictor, hours: float, rate: float, every: float) -> dict[str, object]:
+    """What the process takes as hours of recorded time are watched as fast as they can be."""
+    watch = _Watch(predictor, _Rooms(1, 3600 * hours, rate), every, (hours / 12, hours / 4, hours / 2))
+    row = {"hours": hours, "frames a second": rate, "seconds from moment to moment": every}
+    row |= {f"MiB {when}": found for when, found in zip(("at first", "after 1/12", "1/4", "1/2", "all"), watch.memory)}
+    return row | {"s that it took": watch.seconds}
 
 
-def _predictor(path: Path) -> Predictor:
+def predictor_of_random_weights(path: Path) -> Predictor:
     """The network of the configuration with random weights, and an event that it may raise."""
     cfg = load_config(_CONFIG, ["DATA.PATH_TO_DATA_DIR", ".", "NUM_GPUS", "0"])
     torch.manual_seed(0)
