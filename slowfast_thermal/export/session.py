@@ -16,6 +16,9 @@ from slowfast_thermal.errors import InputError
 from slowfast_thermal.people.detector import FindPeople, most_likely
 from slowfast_thermal.trees.forest import load_forest
 
+# What watches people reports to nobody else; onnxruntime reads this once, when it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 SETTINGS, TREES = "settings.json", "trees.npz"
 PEOPLE = "people.onnx"
 FORMATS = {"onnx": "actions.onnx", "openvino": "actions.xml", "torch": "actions.pt2"}
