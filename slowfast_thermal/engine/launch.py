@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -163,6 +164,8 @@ def launch_run(cfg, init_method: str, place: Place | None = None) -> None:
 
 # Seconds that a run which a scheduler starts again waits for the one before it, whose machine may have been lost.
 _RESTART_PATIENCE = 120.0
+# Seconds that the first process stays for what the others have to tell.
+_LAST_WORDS = 2.0
 
 
 def _output_claimed(cfg) -> AbstractContextManager[None]:
@@ -181,14 +184,21 @@ def _run_process(place: Place, cfg) -> None:
         return
     with exit_codes(), _output_claimed(cfg) if place.rank == 0 else nullcontext():
         group = process_group(place, "nccl" if cfg.NUM_GPUS else "gloo", cfg.DIST_TIMEOUT)
-        with group as store, exit_codes(lambda message: _is_first(store, message)):
+        with group as store, exit_codes(lambda message: _is_first(store, message, place)):
             _run(cfg)
 
 
-def _is_first(store: torch.distributed.Store, message: str) -> bool:
-    """Whether no other process of the run has told this message."""
+def _is_first(store: torch.distributed.Store, message: str, place: Place) -> bool:
+    """Whether no other process of the run has told this message.
+
+    The first process keeps the store, and stays for a moment for those that have the same to tell.
+    """
     try:
-        return store.add(message, 1) == 1
+        is_first = store.add(message, 1) == 1
+        end = time.monotonic() + _LAST_WORDS
+        while place.rank == 0 and store.add(message, 0) < place.world_size and time.monotonic() < end:
+            time.sleep(0.02)
+        return is_first
     except RuntimeError:  # the process that keeps the store is gone
         return True
 
