@@ -159,7 +159,7 @@ def _guess_action(frames: Sequence[AnnotatedFrame]) -> str:
     for frame in frames:
         for box in frame.boxes:
             if box.label.lower() not in THINGS:
-                names.update(box.attributes)
+                names.update(box.attributes.keys())
     for name in _ACTIONS:
         for found in names:
             if found.lower() == name:

@@ -192,6 +192,16 @@ def test_cvat_images_with_polygons_and_pictures_without_people(imports):
     assert sum(imports.summary.num_keyframes.values()) == 4
 
 
+def test_attributes_that_only_some_boxes_have_are_no_hindrance(imports):
+    rows = [
+        ("HALL_R1_000003.png", cvat_box((12, 20, 60, 100), "person", action="walking")),
+        ("HALL_R2_000007.png", cvat_box((100, 40, 130, 90), "person", action="sitting", cover="blanket")),
+        ("HALL_R2_000009.png", cvat_box((100, 40, 130, 90), "person", cover="blanket")),
+    ]
+    assert imports.run("cvat", imports.write("images.xml", cvat_images(rows))).people() == [WALKER, SITTER]
+    assert imports.summary.skipped_boxes == {"a person without an action": 1}
+
+
 def studio_task(name, result, key="image"):
     return {"id": 1, "data": {key: f"/data/upload/3/1a2b3c4d-{name}"}, "annotations": [{"id": 2, "result": result}]}
 
