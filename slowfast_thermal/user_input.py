@@ -40,6 +40,12 @@ def is_recording_name(text: str) -> bool:
     return fits and 0 < len(text.encode()) <= _LONGEST_NAME
 
 
+def recording_name(text: str) -> str:
+    """What others call a recording, with _ for what a recording's name may not have in it."""
+    text = unicodedata.normalize("NFC", text)
+    return "".join("_" if letter.isspace() or letter in ",\\" else letter for letter in text)
+
+
 def is_image_id(value: str | int) -> bool:
     """Whether an id can be the title of a picture."""
     return isinstance(value, int) or _is_printable(value)

@@ -11,6 +11,7 @@ from pathlib import Path
 from slowfast_thermal.datasets.records import read_csv
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.annotations.images import AnnotatedFrame, Contents, LabelledBox, number_of
+from slowfast_thermal.user_input import shortened
 
 _ITEM = re.compile(r"(?:item|label)\s*\{([^}]*)\}")
 _NAME, _ID = re.compile(r'name:\s*"([^"]*)"'), re.compile(r"(?:label_)?id:\s*(\d+)")
@@ -23,24 +24,28 @@ def read(path: Path) -> Contents:
     skipped: Counter[str] = Counter()
     for where, row in read_csv(path):
         if len(row) == 2:  # a moment without people
-            frames.setdefault(
-                (row[0], number_of(row[1], where)), AnnotatedFrame(where, row[0], None, [], number_of(row[1], where))
-            )
+            time = _time(row[1], where)
+            frames.setdefault((row[0], time), AnnotatedFrame(where, row[0], None, [], time))
             continue
         if len(row) not in (7, 8):
             raise InputError(
                 f"{where} has {len(row)} fields, but AVA's lines have video, time, x1, y1, x2, y2, action and perhaps person."
             )
-        time, *box = (number_of(word, where) for word in row[1:6])
+        time, box = _time(row[1], where), [number_of(word, where) for word in row[2:6]]
         frame = frames.setdefault((row[0], time), AnnotatedFrame(where, row[0], None, [], time))
         if labels and row[6] not in labels:
             skipped["an action that the label map does not name"] += 1
             continue
-        is_person = len(row) == 8 and row[7].isdigit()
-        frame.boxes.append(
-            LabelledBox(tuple(box), labels.get(row[6], row[6]), track=int(row[7]) if is_person else None)
-        )
+        track = int(row[7]) if len(row) == 8 and row[7].isdecimal() and len(row[7]) < 16 else None
+        frame.boxes.append(LabelledBox(tuple(box), labels.get(row[6], row[6]), track=track))
     return Contents(list(frames.values()), skipped)
+
+
+def _time(text: str, where: str) -> float:
+    time = number_of(text, where)
+    if abs(time) >= 2**53:
+        raise InputError(f"{where}: {shortened(text)} is no time in seconds or milliseconds: correct it.")
+    return time
 
 
 def _label_map(path: Path) -> dict[str, str]:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from slowfast_thermal.datasets.records import are_four_numbers, field, read_json
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.preparation.annotations.images import AnnotatedFrame, Contents, LabelledBox, corners, enclosing
+from slowfast_thermal.preparation.annotations.images import (
+    AnnotatedFrame,
+    Contents,
+    LabelledBox,
+    corners,
+    enclosing,
+    number_of,
+    size_of,
+)
 from slowfast_thermal.user_input import shortened
 
 # Where tools keep what number a person has.
@@ -24,11 +32,11 @@ def read(path: Path) -> Contents:
     images, skipped, notes = {}, Counter(), Counter()
     for position, image in enumerate(field(document, "images", list, str(path))):
         where = f"{path}, images[{position}]"
-        size = tuple(field(image, key, int, where) for key in ("width", "height"))
-        if min(size) <= 0:
-            raise InputError(f"{where}: width and height are {size}: both must be positive.")
-        frame = AnnotatedFrame(where, field(image, "file_name", str, where), None)
-        images[field(image, "id", (int, str), where)] = frame, size
+        size = size_of(*(field(image, key, (int, float), where) for key in ("width", "height")), where)
+        number = field(image, "id", (int, str), where)
+        if number in images:
+            raise InputError(f"{where}: another image has the id {shortened(number)} too: give each its own.")
+        images[number] = AnnotatedFrame(where, field(image, "file_name", str, where), None), size
     labels = {}
     for position, category in enumerate(field(document, "categories", list, str(path))):
         where = f"{path}, categories[{position}]"
@@ -51,11 +59,11 @@ def read(path: Path) -> Contents:
         attributes = annotation.get("attributes", {})
         if not isinstance(attributes, dict):
             raise InputError(f"{where}: attributes are {shortened(attributes)}, but must be an object.")
-        turned = attributes.get("rotation", 0)
-        if isinstance(turned, (int, float)) and turned:
+        if turned := number_of(attributes.get("rotation") or 0, f"{where}, rotation"):
             box = enclosing(*box, turned, about_corner=False)
             notes["turned boxes, of which the upright box around them was taken"] += 1
-        track = next((v for key in _TRACKS for v in (annotation.get(key), attributes.get(key)) if type(v) is int), None)
+        told = (each.get(key) for key in _TRACKS for each in (annotation, attributes))
+        track = next((value for value in told if type(value) is int and abs(value) < 2**53), None)
         texts = {
             key: _text(value) for key, value in attributes.items() if key not in ("rotation", "occluded", *_TRACKS)
         }

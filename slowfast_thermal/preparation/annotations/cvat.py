@@ -6,9 +6,12 @@ which a file may hold or leave to the reader. Frames that somebody set a box in 
 
 import itertools
 import json
+import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from slowfast_thermal.errors import InputError
@@ -16,12 +19,20 @@ from slowfast_thermal.preparation.annotations.images import (
     THINGS,
     AnnotatedFrame,
     Contents,
+    KeyedBox,
     LabelledBox,
+    box_at,
     corners,
     enclosing,
     number_of,
     read_xml,
+    size_of,
+    whole_number_of,
 )
+from slowfast_thermal.user_input import shortened
+
+# What CVAT calls a frame of a video among images.
+_FRAME = re.compile(r"frame_(\d{1,15})")
 
 
 def read(path: Path) -> Contents:
@@ -35,70 +46,118 @@ def read(path: Path) -> Contents:
         raise InputError(
             f"{path} begins with <{root.tag}>, not with <annotations>: export the task as 'CVAT for video 1.1'."
         )
-    skipped, notes = Counter(), Counter()
+    contents = Contents([])
     for kind in ("polygon", "polyline", "points", "mask", "ellipse", "cuboid", "skeleton"):
         if count := sum(1 for _ in root.iter(kind)):
-            skipped[f"a {kind}, not a box"] += count
-    images, tracks = root.findall("image"), root.findall("track")
-    frames = _of_video(path, root, tracks, skipped, notes) if tracks else _of_images(path, images, notes)
-    return Contents(frames, skipped, notes)
+            contents.skipped[f"a {kind}, not a box"] += count
+    videos = _Videos(path, root)
+    tracks: dict[_Video, list[Element]] = {}
+    for place, track in enumerate(root.findall("track")):
+        tracks.setdefault(videos.of(track, f"{path}, track {place}"), []).append(track)
+    for video, of in tracks.items():
+        contents.frames.extend(_of_video(path, video, of, contents.notes))
+    for place, image in enumerate(root.findall("image")):
+        contents.frames.append(_of_image(f"{path}, image {place}", image, videos, contents.notes))
+    return contents
 
 
-def _of_images(path: Path, images: list[Element], notes: Counter) -> list[AnnotatedFrame]:
-    frames = []
-    for place, image in enumerate(images):
-        where = f"{path}, image {place}"
-        size = _number(image, "width", where), _number(image, "height", where)
-        frame = AnnotatedFrame(where, image.get("name", ""), None)
-        frame.boxes.extend(
-            LabelledBox(_corners(box, size, where, notes), box.get("label", ""), _attributes(box))
-            for box in image.findall("box")
+class _Video(NamedTuple):
+    """The name of a task's video, and its width and height; None where the file does not tell them."""
+
+    name: str
+    size: tuple[float, float] | None
+
+
+class _Videos:
+    """The videos of a file, which holds a task, or a project of several."""
+
+    def __init__(self, path: Path, root: Element):
+        tasks = root.findall("meta//task")
+        self._by_task = {task.findtext("id"): _video(path, task) for task in tasks}
+        self._only = None if len(tasks) > 1 else _video(path, root.find("meta"))
+
+    def of(self, element: Element, where: str) -> _Video:
+        """That of a track or image. Raises InputError if there are several, and it is of none."""
+        video = self._only or self._by_task.get(element.get("task_id"))
+        if video is None:
+            raise InputError(
+                f"{where}: its task_id {shortened(element.get('task_id'))} is none of the {len(self._by_task)} tasks of the "
+                "file: export the project again, or a task at a time."
+            )
+        return video
+
+
+def _video(path: Path, meta: Element | None) -> _Video:
+    told = [] if meta is None else [node.text for tag in ("source", "name") for node in meta.iter(tag) if node.text]
+    size = None if meta is None else next(meta.iter("original_size"), None)
+    pixels = size and size_of(size.findtext("width"), size.findtext("height"), f"{path}, original_size")
+    return _Video(told[0] if told else path.stem, pixels)
+
+
+def _of_image(where: str, image: Element, videos: _Videos, notes: Counter) -> AnnotatedFrame:
+    size = size_of(image.get("width"), image.get("height"), where)
+    boxes = [
+        LabelledBox(_corners(box, size, where, notes), box.get("label", ""), _attributes(box))
+        for box in image.findall("box")
+    ]
+    name = image.get("name", "")
+    if of_video := _FRAME.fullmatch(name):
+        return AnnotatedFrame(where, videos.of(image, where).name, int(of_video[1]), boxes)
+    return AnnotatedFrame(where, name, None, boxes)
+
+
+def _of_video(path: Path, video: _Video, tracks: list[Element], notes: Counter) -> list[AnnotatedFrame]:
+    if video.size is None:
+        raise InputError(
+            f"{path} does not say how large the video '{video.name}' is (meta, original_size): export its task alone."
         )
-        frames.append(frame)
-    return frames
-
-
-def _of_video(
-    path: Path, root: Element, tracks: list[Element], skipped: Counter, notes: Counter
-) -> list[AnnotatedFrame]:
-    meta = root.find("meta")
-    size = next(root.iter("original_size"), None)
-    if meta is None or size is None:
-        raise InputError(f"{path} does not say how large its video is (meta, original_size): export the task again.")
-    pixels = tuple(number_of(size.findtext(key), f"{path}, original_size") for key in ("width", "height"))
-    source = next((node.text for tag in ("source", "name") for node in meta.iter(tag) if node.text), path.stem)
-    boxes: dict[int, list[LabelledBox]] = {}
-    set_frames = set()
+    set_frames: set[int] = set()
+    people = []
     for place, track in enumerate(tracks):
-        where = f"{path}, track {place}"
-        number = int(number_of(track.get("id", place), where))
-        for frame, box, is_set in _filled(track, pixels, where, notes):
-            boxes.setdefault(frame, []).append(LabelledBox(box.corners, track.get("label", ""), box.attributes, number))
-            if is_set:
-                set_frames.add(frame)
-    if left := len(boxes.keys() - set_frames):
+        where = f"{path}, {video.name}, track {place}"
+        people.append(
+            _keyed(track, whole_number_of(track.get("id", place), where), video.size, where, notes, set_frames)
+        )
+    if left := _num_frames(people) - len(set_frames):
         notes["frames in which nobody set a box, left out"] += left
-    return [AnnotatedFrame(f"{path}, frame {number}", source, number, boxes[number]) for number in sorted(set_frames)]
+    wanted = sorted(set_frames)
+    boxes: dict[int, list[LabelledBox]] = {frame: [] for frame in wanted}
+    for keyed in filter(None, people):
+        for frame in wanted[bisect_left(wanted, keyed[0].frame) : bisect_right(wanted, keyed[-1].frame)]:
+            if (box := box_at(keyed, frame)) is not None:
+                boxes[frame].append(box)
+    return [AnnotatedFrame(f"{path}, frame {number}", video.name, number, found) for number, found in boxes.items()]
 
 
-def _filled(
-    track: Element, size: tuple[float, float], where: str, notes: Counter
-) -> Iterator[tuple[int, LabelledBox, bool]]:
-    """The frames in which someone is there, each with the box and whether somebody set it; those between two are interpolated."""
-    before = None
-    for element in sorted(track.findall("box"), key=lambda box: _number(box, "frame", where)):
-        frame, is_set = int(_number(element, "frame", where)), element.get("keyframe", "1") == "1"
-        box = LabelledBox(_corners(element, size, where, notes), "", _attributes(element))
-        if before:
-            for between in range(before[0] + 1, frame):
-                share = (between - before[0]) / (frame - before[0])
-                moved = tuple(a + share * (b - a) for a, b in zip(before[1].corners, box.corners))
-                yield between, before[1]._replace(corners=moved), False
-        if element.get("outside") == "1":
-            before = None
-        else:
-            before = frame, box
-            yield frame, box, is_set
+def _keyed(
+    track: Element, number: int, size: tuple[float, float], where: str, notes: Counter, set_frames: set[int]
+) -> list[KeyedBox]:
+    """The boxes of a track by frame; those frames that somebody set one in are added."""
+    keyed = []
+    for element in track.findall("box"):
+        frame, is_there = whole_number_of(element.get("frame"), f"{where}, box frame"), element.get("outside") != "1"
+        box = LabelledBox(_corners(element, size, where, notes), track.get("label", ""), _attributes(element), number)
+        keyed.append(KeyedBox(frame, box, is_there, is_there))
+        if is_there and element.get("keyframe", "1") == "1":
+            set_frames.add(frame)
+    keyed.sort(key=lambda at: at.frame)
+    keyed[-1:] = [at._replace(stays=False) for at in keyed[-1:]]
+    return keyed
+
+
+def _num_frames(tracks: list[list[KeyedBox]]) -> int:
+    """In how many frames somebody is there."""
+    spans = sorted(
+        (at.frame, after.frame if after else at.frame + 1)
+        for keyed in tracks
+        for at, after in itertools.zip_longest(keyed, keyed[1:])
+        if at.is_there
+    )
+    count = reached = 0
+    for first, end in spans:
+        count += max(0, end - max(first, reached))
+        reached = max(reached, end)
+    return count
 
 
 def _number(element: Element, key: str, where: str) -> float:

@@ -1,8 +1,9 @@
 """What a file of annotations says, whatever its format."""
 
+import bisect
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.user_input import shortened
 
 PEOPLE = ("person", "people", "human", "pedestrian")
 """Labels that say that somebody is there, and not what they do."""
@@ -36,6 +38,30 @@ class LabelledBox(NamedTuple):
     attributes: Mapping[str, str] = {}
     track: int | None = None
     score: float | None = None
+
+
+class KeyedBox(NamedTuple):
+    """A frame of a video in which somebody's box is told, whether they are there, and whether they stay after it."""
+
+    frame: int
+    box: LabelledBox
+    is_there: bool
+    stays: bool
+
+
+def box_at(keyed: Sequence[KeyedBox], frame: int) -> LabelledBox | None:
+    """Somebody's box in a frame, interpolated between those that are told, which are in the order of frames; None without them."""
+    after = bisect.bisect_right(keyed, frame, key=lambda at: at.frame)
+    if after == 0:
+        return None
+    before = keyed[after - 1]
+    if before.frame == frame:
+        return before.box if before.is_there else None
+    if not before.stays or after == len(keyed):
+        return before.box if before.stays else None
+    share = (frame - before.frame) / (keyed[after].frame - before.frame)
+    edges = zip(before.box.corners, keyed[after].box.corners)
+    return before.box._replace(corners=tuple(a + share * (b - a) for a, b in edges))
 
 
 @dataclass(frozen=True)
@@ -100,11 +126,27 @@ def number_of(value: object, where: str) -> float:
     """A finite number. Raises InputError if it is none."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise InputError(f"{where}: {value!r} is no finite number: correct it.")
+        raise InputError(f"{where}: {shortened(value)} is no finite number: correct it.")
     return number
+
+
+def whole_number_of(value: object, where: str) -> int:
+    """A whole number, such as that of a frame. Raises InputError if it is none, or larger than any file has frames."""
+    number = number_of(value, where)
+    if not number.is_integer() or abs(number) >= 2**53:
+        raise InputError(f"{where}: {shortened(value)} is no whole number of a sensible size: correct it.")
+    return int(number)
+
+
+def size_of(width: object, height: object, where: str) -> tuple[float, float]:
+    """Width and height of a picture. Raises InputError if they are no positive numbers."""
+    size = number_of(width, where), number_of(height, where)
+    if min(size) <= 0:
+        raise InputError(f"{where}: the size is {size[0]:g} x {size[1]:g}: both must be positive.")
+    return size
 
 
 def read_xml(path: Path) -> Element:

@@ -97,7 +97,8 @@ def import_annotations(
             found.append(_record(place, [each for each in annotations if each], clocks, in_seconds))
         for note, count in contents.notes.items():
             tell(f"{count} {note}.")
-        return found
+        # Of a frame that stands in several files `convert` takes the first, which may be one of images alone.
+        return sorted(found, key=lambda record: -len(record.annotations))
 
     return convert(
         records,
@@ -190,21 +191,17 @@ def _read(kind: str, source: Path) -> Contents:
     title, read, suffix = FORMATS[kind]
     if not source.exists():
         raise InputError(f"'{source}' does not exist: correct its name.")
-    likely = guess_format(source)
-    hint = (
-        f": it looks like {FORMATS[likely].title}, so import it as '{likely}'." if likely not in (None, kind) else "."
-    )
     if source.is_file() and not suffix:
-        raise InputError(f"'{source}' is a file, and not {title}{hint}")
+        raise InputError(f"'{source}' is a file, and not {title}{_hint(source, kind)}")
     paths = [source]
     if source.is_dir() and suffix:
         paths = sorted(source.glob(f"*{suffix}"))
         if not paths:
-            raise InputError(f"'{source}' holds no *{suffix} file, as {title} is{hint}")
+            raise InputError(f"'{source}' holds no *{suffix} file, as {title} is{_hint(source, kind)}")
     try:
         parts = [read(path) for path in paths]
     except InputError as error:
-        if hint == ".":
+        if (hint := _hint(source, kind)) == ".":
             raise
         raise InputError(f"'{source}' is not {title}{hint}") from error
     return Contents(
@@ -214,11 +211,18 @@ def _read(kind: str, source: Path) -> Contents:
     )
 
 
+def _hint(source: Path, kind: str) -> str:
+    """The end of a sentence: what a file looks like, if it is not like this kind."""
+    likely = guess_format(source)
+    return "." if likely in (None, kind) else f": it looks like {FORMATS[likely].title}, so import it as '{likely}'."
+
+
 def guess_format(source: Path) -> str | None:
     """What a file or folder looks like, None if like nothing that is known."""
     if source.is_dir():
-        inside = next((path for suffix in ("xml", "json", "csv") for path in sorted(source.glob(f"*.{suffix}"))), None)
-        return guess_format(inside) if inside else "yolo" if any(source.rglob("*.txt")) else None
+        inside = (next(source.rglob(f"*.{suffix}"), None) for suffix in ("xml", "json", "csv"))
+        known = (guess_format(path) for path in inside if path and path.is_file())
+        return next(filter(None, known), "yolo" if any(source.rglob("*.txt")) else None)
     with open(source, encoding="utf-8-sig", errors="replace") as file:
         text = file.read(4096).lstrip()
     if text.startswith("<"):

@@ -10,6 +10,7 @@ import urllib.parse
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 from slowfast_thermal.datasets.records import field, read_json
@@ -18,13 +19,20 @@ from slowfast_thermal.preparation.annotations.images import (
     THINGS,
     AnnotatedFrame,
     Contents,
+    KeyedBox,
     LabelledBox,
+    box_at,
     enclosing,
     number_of,
+    size_of,
+    whole_number_of,
 )
+from slowfast_thermal.user_input import shortened
 
 # Numbers that this project gives to people, in the ids of their regions.
-_PERSON = re.compile(r"^person(\d+)-")
+_PERSON = re.compile(r"^person(\d{1,15})-")
+# Kinds of regions that say something of a box.
+_WORDS = ("choices", "textarea", "labels")
 # What Label Studio puts before the name of a file that was uploaded.
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 
@@ -44,14 +52,56 @@ def read(path: Path) -> Contents:
         if isinstance(task, dict) and "annotations" not in task and "data" not in task:
             raise InputError(f"{where} has no 'annotations': export from Label Studio as JSON, not as JSON-MIN.")
         source = _source(field(task, "data", dict, where), where)
-        given = [each for each in field(task, "annotations", list, where) if not each.get("was_cancelled")]
-        if not given:
+        results = [
+            field(each, "result", list, f"{where}, annotation {number}")
+            for number, each in enumerate(field(task, "annotations", list, where))
+            if not (isinstance(each, dict) and each.get("was_cancelled"))
+        ]
+        if not results:
             contents.notes["tasks that nobody annotated, left out"] += 1
             continue
-        if len(given) > 1:
+        if len(results) > 1:
             contents.notes["tasks with several annotations, of which the last was taken"] += 1
-        _read_task(field(given[-1], "result", list, where), source, where, contents)
+        regions = [_region(region, f"{where}, result {place}") for place, region in enumerate(results[-1])]
+        _read_task(regions, source, where, contents)
     return contents
+
+
+class _Region(NamedTuple):
+    """What a task says of a box, or of the words beside it, which have the same id.
+
+    Attributes:
+        where: its place in the file, for messages.
+        kind: such as "rectanglelabels".
+        id: of the box, "" without.
+        name: of what the words answer.
+        value: of the kind.
+        size: width and height of the image in pixels, as far as is known.
+    """
+
+    where: str
+    kind: str
+    id: str
+    name: str
+    value: dict
+    size: tuple[float, float]
+
+    def words(self) -> list[str]:
+        """Labels, choices or text."""
+        for key in ("rectanglelabels", "choices", "text", "labels"):
+            if words := self.value.get(key):
+                words = [words] if isinstance(words, str) else words
+                if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+                    raise InputError(f"{self.where}: '{key}' is {shortened(words)}, but must be a list of words.")
+                return words
+        return []
+
+
+def _region(region: object, where: str) -> _Region:
+    kind = field(region, "type", str, where)
+    size = size_of(region.get("original_width", 100), region.get("original_height", 100), where)
+    number = str(region.get("id", ""))
+    return _Region(where, kind, number, str(region.get("from_name", kind)), field(region, "value", dict, where), size)
 
 
 def _source(data: dict, where: str) -> str:
@@ -59,78 +109,61 @@ def _source(data: dict, where: str) -> str:
     values = [value for key in ("video", "image", "img", "url") if isinstance(value := data.get(key), str)]
     values += [v for v in data.values() if isinstance(v, str) and re.search(r"\.\w{2,4}($|\?)", v)]
     if not values:
-        raise InputError(f"{where}: its data name no image and no video: {list(data)}.")
+        raise InputError(f"{where}: its data name no image and no video: {shortened(list(data))}.")
     name = urllib.parse.unquote(values[0]).split("?d=")[-1].split("?")[0]
     folder, _, file = name.rpartition("/")
     return f"{folder}/{_UPLOADED.sub('', file)}" if folder else _UPLOADED.sub("", file)
 
 
-def _read_task(result: list, source: str, where: str, contents: Contents) -> None:
-    choices: dict[str, dict[str, str]] = {}
-    for region in result:
-        value = region.get("value", {}) if isinstance(region, dict) else {}
-        if region.get("type") in ("choices", "textarea", "labels") and "id" in region:
-            words = value.get("choices") or value.get("text") or value.get("labels") or []
-            if words:
-                choices.setdefault(region["id"], {})[region.get("from_name", "choices")] = str(words[0])
-    frames: dict[int | None, AnnotatedFrame] = {}
-    moving, set_frames, is_video = [], set(), False
-    for place, region in enumerate(result):
-        kind, here = region.get("type"), f"{where}, result {place}"
-        value, attributes = region.get("value", {}), choices.get(region.get("id"), {})
-        if kind in ("rectanglelabels", "rectangle"):
-            size = tuple(number_of(region.get(f"original_{side}", 100), here) for side in ("width", "height"))
-            frame = frames.setdefault(None, AnnotatedFrame(here, source, None))
-            known = _PERSON.match(str(region.get("id")))
-            track = int(known[1]) if known else None
-            box = _corners(value, size, here, contents.notes)
-            frame.boxes.extend(
-                LabelledBox(box, label, attributes, track) for label in value.get("rectanglelabels") or [""]
+def _read_task(regions: list[_Region], source: str, where: str, contents: Contents) -> None:
+    answers: dict[str, dict[str, str]] = {}
+    for region in regions:
+        if region.kind in _WORDS and (words := region.words()):
+            answers.setdefault(region.id, {})[region.name] = words[0]
+    of_picture = AnnotatedFrame(where, source, None)
+    people, is_video = [], False
+    for region in regions:
+        attributes = answers.get(region.id, {}) if region.id else {}
+        if region.kind in ("rectanglelabels", "rectangle"):
+            known = _PERSON.match(region.id)
+            box = _corners(region.value, region, contents.notes)
+            of_picture.boxes.extend(
+                LabelledBox(box, label, attributes, int(known[1]) if known else None)
+                for label in region.words() or [""]
             )
-        elif kind == "videorectangle":
+        elif region.kind == "videorectangle":
             is_video = True
-            label = next(iter(value.get("labels") or ()), "")
-            sequence = sorted(field(value, "sequence", list, here), key=lambda at: number_of(at.get("frame"), here))
-            boxes = [
-                (int(at["frame"]) - 1, _corners(at, (100, 100), here, contents.notes), at.get("enabled", True))
-                for at in sequence
-            ]
-            set_frames |= {frame for frame, _, _ in boxes}
-            moving.append((len(moving), label, attributes, boxes, int(value.get("framesCount") or 0)))
-        elif kind not in ("choices", "textarea", "labels"):
-            contents.skipped[f"a {kind}, not a rectangle"] += 1
-    if not is_video and None not in frames:
-        frames[None] = AnnotatedFrame(where, source, None)
-    for track, label, attributes, boxes, _ in moving:
-        for frame in sorted(set_frames):
-            if (found := _at(boxes, frame)) is not None:
-                known = frames.setdefault(frame, AnnotatedFrame(f"{where}, frame {frame + 1}", source, frame))
-                known.boxes.append(LabelledBox(found, label, attributes, track))
-    contents.frames.extend(frames[number] for number in sorted(frames, key=lambda number: number or 0))
+            label = next(iter(region.words()), "")
+            people.append(_keyed(region, LabelledBox((), label, attributes, len(people)), contents.notes))
+        elif region.kind not in _WORDS:
+            contents.skipped[f"a {region.kind}, not a rectangle"] += 1
+    if of_picture.boxes or not is_video:
+        contents.frames.append(of_picture)
+    for frame in sorted({at.frame for keyed in people for at in keyed}):
+        boxes = [box for keyed in people if (box := box_at(keyed, frame)) is not None]
+        if boxes:
+            contents.frames.append(AnnotatedFrame(f"{where}, frame {frame + 1}", source, frame, boxes))
 
 
-def _at(boxes: list[tuple[int, tuple[float, ...], bool]], frame: int) -> tuple[float, ...] | None:
-    """The box in a frame: set there, or between two; None outside, and behind one that is not enabled."""
-    before = after = None
-    for at in boxes:
-        if at[0] <= frame:
-            before = at
-        elif after is None:
-            after = at
-    if before is None or (before[0] < frame and not before[2]):
-        return None
-    if before[0] == frame or after is None:
-        return before[1]
-    share = (frame - before[0]) / (after[0] - before[0])
-    return tuple(a + share * (b - a) for a, b in zip(before[1], after[1]))
+def _keyed(region: _Region, person: LabelledBox, notes: Counter) -> list[KeyedBox]:
+    """The frames of a video in which a person's box was set."""
+    keyed = []
+    for place, at in enumerate(field(region.value, "sequence", list, region.where)):
+        here = region._replace(where=f"{region.where}, sequence {place}")
+        frame = whole_number_of(field(at, "frame", (int, float), here.where), here.where)
+        box = person._replace(corners=_corners(at, here, notes))
+        keyed.append(KeyedBox(frame - 1, box, True, bool(at.get("enabled", True))))
+    return sorted(keyed, key=lambda at: at.frame)
 
 
-def _corners(value: dict, size: tuple[float, float], where: str, notes: Counter) -> tuple[float, ...]:
-    x, y, width, height = (number_of(value.get(key), where) / 100 for key in ("x", "y", "width", "height"))
-    if turned := number_of(value.get("rotation") or 0, where):
-        pixels = x * size[0], y * size[1], width * size[0], height * size[1]
-        left, top, wide, high = enclosing(*pixels, turned, about_corner=True)
-        x, y, width, height = left / size[0], top / size[1], wide / size[0], high / size[1]
+def _corners(value: dict, region: _Region, notes: Counter) -> tuple[float, ...]:
+    x, y, width, height = (number_of(value.get(key), region.where) / 100 for key in ("x", "y", "width", "height"))
+    if turned := number_of(value.get("rotation") or 0, region.where):
+        across, down = region.size
+        left, top, wide, high = enclosing(
+            x * across, y * down, width * across, height * down, turned, about_corner=True
+        )
+        x, y, width, height = left / across, top / down, wide / across, high / down
         notes["turned boxes, of which the upright box around them was taken"] += 1
     return x, y, x + width, y + height
 

@@ -12,10 +12,11 @@ from pathlib import Path, PurePosixPath
 
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.annotations.images import AnnotatedFrame
+from slowfast_thermal.user_input import recording_name
 
 # A number of a picture's name from here on is a time in milliseconds: no recording has so many frames.
 _FIRST_TIME = 10**11
-_NUMBER = re.compile(r"(\d+)\D*$")
+_NUMBER = re.compile(r"(?<!\d)(\d{1,15})\D*$")
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,12 @@ class Naming:
             if not match:
                 return None, None
             groups = match.groupdict()
-            number = groups.get("time") or groups.get("frame")
-            return groups.get("recording") or self._only(), int(number) if number else None
-        path = PurePosixPath(name.replace("\\", "/"))
-        stem = path.name if path.name in self.recordings else path.with_suffix("").name
+            number = groups.get("time") or groups.get("frame") or ""
+            recording = groups.get("recording")
+            is_number = number.isdecimal() and len(number) <= 15
+            return recording_name(recording) if recording else self._only(), int(number) if is_number else None
+        path = PurePosixPath(*map(recording_name, PurePosixPath(name.replace("\\", "/")).parts))
+        stem = path.name if path.name in self.recordings else path.stem
         for recording in sorted(self.recordings, key=len, reverse=True):
             if stem == recording:
                 return recording, None

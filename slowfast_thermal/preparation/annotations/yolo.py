@@ -67,4 +67,4 @@ def _of_settings(path: Path) -> dict[int, str]:
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} has no list 'names' of classes ({error}): add it.") from None
     pairs = names.items() if isinstance(names, dict) else enumerate(names) if isinstance(names, list) else ()
-    return {int(number): str(name) for number, name in pairs if str(number).isdigit()}
+    return {int(number): str(name) for number, name in pairs if str(number).isdecimal()}

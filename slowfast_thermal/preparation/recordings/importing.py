@@ -1,7 +1,6 @@
 """Makes recordings of those of others, block by block: numbers become degrees Celsius, times milliseconds."""
 
 import math
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from slowfast_thermal.preparation.recordings.video_files import read_video
 from slowfast_thermal.preparation.settings import DataSettings
 from slowfast_thermal.preparation.temperatures import rank_units
 from slowfast_thermal.preparation.writing import create_frames, write_times
-from slowfast_thermal.user_input import RECORDING_NAME, is_recording_name
+from slowfast_thermal.user_input import RECORDING_NAME, is_recording_name, recording_name
 
 # Units in which recordings are stored so often that numbers without a unit may be in them.
 _COMMON = ("celsius", "kelvin", "fahrenheit", "decikelvin", "centikelvin", "centicelsius")
@@ -215,8 +214,7 @@ def _sources(source: Path, format: str) -> list[Path]:
 def _name(path: Path) -> str:
     """A recording's name: the file's, or the folder's, with _ for what no recording may have in it."""
     path = path.resolve()
-    text = unicodedata.normalize("NFC", path.name if path.is_dir() else path.stem)
-    name = "".join("_" if letter.isspace() or letter in ",\\" else letter for letter in text)
+    name = recording_name(path.name if path.is_dir() else path.stem)
     if not is_recording_name(name):
         raise InputError(f"'{path}' names a recording, so it must have {RECORDING_NAME}: rename it.")
     return name

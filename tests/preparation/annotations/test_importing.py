@@ -309,18 +309,83 @@ def test_names_of_a_pattern_of_ones_own_and_a_first_frame_that_is_told(imports):
     assert imports.run("yolo", imports.folder, **settings).people() == [WALKER, SITTER]
 
 
-def test_voc_counts_pixels_from_1_and_knows_attributes(imports):
-    def picture(name, box, extra=""):
+def voc(imports, folder, *pictures):
+    """Writes a file for each (name, edges, action)."""
+    for name, box, action in pictures:
         edges = "".join(f"<{key}>{value}</{key}>" for key, value in zip(("xmin", "ymin", "xmax", "ymax"), box))
         size = f"<size><width>{SIZE[0]}</width><height>{SIZE[1]}</height><depth>1</depth></size>"
-        thing = f"<object><name>person</name>{extra}<bndbox>{edges}</bndbox></object>"
-        imports.write(f"{name}.xml", f"<annotation><filename>{name}.png</filename>{size}{thing}</annotation>")
+        attribute = f"<attributes><attribute><name>action</name><value>{action}</value></attribute></attributes>"
+        thing = f"<object><name>person</name>{attribute}<bndbox>{edges}</bndbox></object>"
+        imports.write(f"{folder}/{name}.xml", f"<annotation><filename>{name}.png</filename>{size}{thing}</annotation>")
 
-    attribute = "<attributes><attribute><name>action</name><value>{}</value></attribute></attributes>"
-    picture("HALL_R1_3", (13, 21, 60, 100), attribute.format("walking"))
-    picture("HALL_R2_7", ("100.00", "40.00", "130.0", "90.5"), attribute.format("sitting"))
-    found = imports.run("voc", imports.folder).people()
-    assert found == [WALKER, ("HALL_R2", 7, (100.0, 40.0, 130.0, 90.5), ("sitting",))]
+
+@pytest.mark.parametrize("spelled", [str, "{}.0".format])
+def test_voc_counts_pixels_from_1_however_they_are_spelled(imports, spelled):
+    first, second = ("HALL_R1_3", (13, 21, 60, 100), "walking"), ("HALL_R2_7", (101, 41, 130, 90), "sitting")
+    voc(imports, "set/Annotations", *((name, map(spelled, box), action) for name, box, action in (first, second)))
+    imports.write("set/ImageSets/Main/train.txt", "HALL_R1_3\n")
+    assert guess_format(imports.folder / "set") == "voc"
+    assert imports.run("voc", imports.folder / "set").people() == [WALKER, SITTER]
+    assert "2 boxes in pixels that are counted from 1." in imports.told
+
+
+@pytest.mark.parametrize("edges", [(0, 8, 24, 40), (0.5, 8, 24, 40)])
+def test_voc_counts_pixels_from_0_if_a_box_begins_there_or_between_two(imports, edges):
+    voc(imports, ".", ("HALL_R1_3", (12, 20, 60, 100), "walking"), ("ДОМ_R1_11", edges, "falling"))
+    assert imports.run("voc", imports.folder).people() == [WALKER, ("ДОМ_R1", 11, edges, ("falling",))]
+
+
+def test_a_cvat_project_holds_several_videos(imports):
+    box = '<track id="0" label="{}" task_id="{}"><box frame="{}" keyframe="1" {}/></track>'
+    edges = " ".join(f'{key}="{value}"' for key, value in zip(("xtl", "ytl", "xbr", "ybr"), WALKER[2]))
+    size = f"<original_size><width>{SIZE[0]}</width><height>{SIZE[1]}</height></original_size>"
+    tasks = "".join(
+        f"<task><id>{number}</id><name>{name}</name>{size}<source>{name}.mp4</source></task>"
+        for number, name in ((7, "HALL_R1"), (8, "HALL_R2"))
+    )
+    meta = f"<meta><project><name>HALL_R1</name><tasks>{tasks}</tasks></project></meta>"
+    tracks = box.format("walking", 7, 3, edges) + box.format("sitting", 8, 3, edges)
+    imports.run("cvat", imports.write("project.xml", f"<annotations>{meta}{tracks}</annotations>"))
+    assert imports.people() == [WALKER, ("HALL_R2", *WALKER[1:3], ("sitting",))]
+    lost = imports.write("lost.xml", f"<annotations>{meta}{box.format('walking', 9, 3, edges)}</annotations>")
+    with pytest.raises(InputError, match="track 0: its task_id '9' is none of the 2 tasks"):
+        FORMATS["cvat"].read(lost)
+
+
+def test_frames_of_a_video_that_cvat_exports_as_images_are_of_the_video_that_it_names(imports):
+    meta = "<meta><task><id>1</id><name>a task</name><source>HALL_R1.mp4</source></task></meta>"
+    images = cvat_images([("frame_000003", cvat_box(WALKER[2], "walking")), ("frame_000000", "")])
+    imports.run("cvat", imports.write("a.xml", images.replace("<image", meta + "<image", 1)), split="keyframe")
+    assert imports.people() == [WALKER]
+
+
+def test_a_track_of_a_billion_frames_takes_no_more_memory_than_its_boxes(imports):
+    boxes = [(frame, (12, 20, 60, 100), 1, 0, "walking") for frame in (3, 10**9)]
+    (first, last) = FORMATS["cvat"].read(imports.write("task.xml", cvat_video([("person", boxes)]))).frames
+    assert (first.number, last.number) == (3, 10**9)
+
+
+def test_names_with_what_no_recording_may_have_are_those_of_the_recordings_that_were_imported(imports):
+    (imports.frames / "HALL_R1.h5").rename(imports.frames / "the_HALL_R1.h5")
+    document = coco()
+    document["images"][0]["file_name"] = "the HALL,R1_000003.png"
+    imports.run("coco", imports.write("instances.json", document))
+    assert imports.people() == sorted([("the_HALL_R1", *WALKER[1:]), SITTER, FALLER])
+
+
+def test_images_alone_beside_their_annotations_hide_nobody(imports):
+    imports.write("image_info.json", {**coco(), "annotations": []})
+    imports.write("instances.json", coco())
+    assert imports.run("coco", imports.folder).people() == [WALKER, SITTER, FALLER]
+
+
+def test_words_of_a_text_field_are_read_whole(imports):
+    text = {"id": "r", "type": "textarea", "from_name": "action", "value": {"text": "walking"}}
+    task = studio_task("HALL_R1_000003.png", [rectangle(WALKER[2], "person"), text])
+    other = studio_task(
+        "HALL_R2_000007.png", [rectangle(SITTER[2], "person"), {**text, "value": {"text": ["sitting"]}}]
+    )
+    assert imports.run("label-studio", imports.write("project.json", [task, other])).people() == [WALKER, SITTER]
 
 
 def test_a_hundred_thousand_boxes_are_read(imports):
@@ -342,6 +407,16 @@ def test_a_hundred_thousand_boxes_are_read(imports):
         ("cvat", "a.xml", "<annotations><track", "is not valid XML"),
         ("cvat", "a.xml", cvat_images([("HALL_R1_1", cvat_box((1, 1, "x", 2), "a"))]), "box xbr: 'x' is no finite number"),
         ("ava", "a.csv", "v,1,0,0\n", "has 4 fields"),
+        ("ava", "a.csv", "HALL_R1,1e300,0,0,1,1,walking\n", "'1e300' is no time in seconds or milliseconds"),
+        ("cvat", "a.xml", cvat_video([("person", [("9" * 5000, (1, 1, 2, 2), 1, 0, "a")])]), "no finite number"),
+        ("cvat", "a.xml", cvat_images([("", cvat_box((1, 1, 5, 2), "a"))]), "its name tells no frame of a recording"),
+        ("coco", "a.json", {**coco(), "images": coco()["images"] * 2}, "images[4]: another image has the id 1 too"),
+        ("coco", "a.json", {**coco(), "images": [{**coco()["images"][0], "width": 0}]}, "images[0]: the size is 0 x 160"),
+        ("coco", "a.json", {**coco(), "images": [{**coco()["images"][0], "file_name": "HALL_R1_" + "9" * 5000}]}, "stands nowhere else"),
+        ("label-studio", "a.json", [studio_task("HALL_R1_3.png", [3])], "task 0, result 0 has no 'type'"),
+        ("label-studio", "a.json", [studio_task("HALL_R1_3.png", [{**rectangle(WALKER[2], "a"), "value": []}])], "'value' is []"),
+        ("label-studio", "a.json", [studio_task("HALL_R1_3.png", [rectangle(WALKER[2], 7)])], "must be a list of words"),
+        ("label-studio", "a.json", [{"data": {"image": "HALL_R1_3.png"}, "annotations": ["a"]}], "annotation 0 has no 'result'"),
         ("coco", "a.json", {"images": [], "annotations": [], "categories": []}, "gives no person's box"),
     ],
 )  # fmt: skip
