@@ -32,5 +32,7 @@ def sweep_table(folder: Path) -> pd.DataFrame:
     runs = pd.DataFrame(runs).astype({"mAP": float})
     settings = [key for key in runs if key not in ("RNG_SEED", "mAP")]
     of_setting = runs.groupby(settings or (lambda row: "seeds alone"))["mAP"]
-    table = of_setting.agg(seeds="count", mAP="mean", std="std", lowest="min", highest="max").reset_index(drop=not settings)
+    table = of_setting.agg(seeds="count", mAP="mean", std="std", lowest="min", highest="max").reset_index(
+        drop=not settings
+    )
     return table.sort_values("mAP", ascending=False, ignore_index=True)

@@ -53,6 +53,7 @@ class ForeignRecording:
         unit: that the file says.
         times: (N,) that do not come with the frames.
         time_unit: of all times, empty if the file does not say it.
+        times_note: where these were found; for users who do not give their own.
         rate: frames a second that the file says.
         notes: what was guessed, in sentences; may grow while blocks are read.
         left_out: how often what was left out for which reason; as `notes`.
@@ -63,6 +64,7 @@ class ForeignRecording:
     unit: Unit | None = None
     times: np.ndarray | None = None
     time_unit: str = ""
+    times_note: str = ""
     rate: float | None = None
     notes: list[str] = field(default_factory=list)
     left_out: Counter = field(default_factory=Counter)

@@ -38,7 +38,7 @@ def read_hdf5(path: Path, hints: Hints) -> ForeignRecording:
         found.notes.append(f"frames are the data set '{frames_key}'")
         found.rate = _rate(frames)
         if times_key:
-            found.notes.append(f"times are the data set '{times_key}'")
+            found.times_note = f"times are the data set '{times_key}'"
             times = open_dataset(file, times_key, path)
             found.times, found.time_unit = times_of_array(_read(times, path, slice(None)), f"{path}: '{times_key}'")
     return found

@@ -243,6 +243,10 @@ def _write(
                 low, high = min(low, float(valid.min())), max(high, float(valid.max()))
         if frames is None:
             raise InputError(f"{source} holds no frame: give another file.")
+        if found.num_frames is not None and len(frames) < found.num_frames:
+            raise InputError(
+                f"{source} announces {found.num_frames} frames and holds {len(frames)}, so its end is missing: copy it again."
+            )
         if times[0] is not None:
             found.times = np.concatenate(times)
         timestamps = _timestamps(found, len(frames), source, timing, notes)
@@ -298,6 +302,8 @@ def _timestamps(found: ForeignRecording, num_frames: int, source: Path, timing: 
         raise InputError(f"{source} does not say when its frames were taken: give --rate or --times.")
     if len(times) != num_frames:
         raise InputError(f"{where} has {len(times)} times for {num_frames} frames: give as many.")
+    if found.times_note and not timing.times:
+        notes.append(found.times_note)
     milliseconds, unit_taken = to_milliseconds(times, timing.unit or unit, where)
     if not (timing.unit or unit):
         notes.append(f"times are in {unit_taken}, guessed from the steps")

@@ -52,7 +52,7 @@ def _read_archive(path: Path, hints: Hints) -> ForeignRecording:
         read = _stream(path, frames, frame_size(headers[frames][0], hints.shape, f"{path}: '{frames}'"))
         found = ForeignRecording(read, headers[frames][0][0], notes=[f"frames are the array '{frames}'"])
         if times:
-            found.notes.append(f"times are the array '{times}'")
+            found.times_note = f"times are the array '{times}'"
             with np.load(path, allow_pickle=False) as arrays:
                 found.times, found.time_unit = times_of_array(arrays[times], f"{path}: '{times}'")
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:

@@ -2,6 +2,7 @@
 
 import datetime
 import importlib
+import logging
 import re
 import zlib
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ def _recording(files: list[Path], blocks: Iterator[Block], num_frames: int | Non
     times = [_TIME_IN_NAME.findall(file.stem) for file in files]
     if num_frames == len(files) and all(len(each) == 1 for each in times):
         found.times, found.time_unit = np.array([int(each[0]) for each in times]), MILLISECONDS
-        found.notes.append("times are the milliseconds since 1970 in the names of the files")
+        found.times_note = "times are the milliseconds since 1970 in the names of the files"
     return found
 
 
@@ -88,13 +89,15 @@ def read_tiff(path: Path, hints: Hints) -> ForeignRecording:
         InputError: one of them is none, or cannot be read; tifffile is not installed.
     """
     tifffile = _need("tifffile", "tiff", "TIFF files")
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong is told here, in one sentence
     files = picture_files(path, TIFF_SUFFIXES)
     for file in files:
         expect(file, "tiff", "TIFF file")
     try:
         with tifffile.TiffFile(files[0]) as first:
             num_pages = int(np.prod(first.series[0].shape[:-2])) if first.series[0].axes[-1:] != "S" else 0
-            interval = (first.imagej_metadata or {}).get("finterval")
+            of_imagej = first.imagej_metadata or {}
+            interval, announced = of_imagej.get("finterval"), of_imagej.get("images")
             if len(files) == 1 and first.series[0].dataoffset is not None and len(first.series) == 1:
                 # Not compressed, so that it need not be read page by page; ImageJ writes one page for all frames then.
                 array = tifffile.memmap(files[0], series=0, mode="r")
@@ -106,6 +109,8 @@ def read_tiff(path: Path, hints: Hints) -> ForeignRecording:
                 found = _recording(files, picture_blocks(_pages(tifffile, files, hints)), number)
     except (ValueError, OSError, IndexError, tifffile.TiffFileError) as error:
         raise _not_tiff(files[0], error) from None
+    if len(files) == 1 and isinstance(announced, int):
+        found.num_frames = announced
     found.rate = 1 / interval if isinstance(interval, float) and interval > 0 else None
     return found
 
@@ -156,7 +161,7 @@ def read_flir(path: Path, hints: Hints) -> ForeignRecording:
     found = ForeignRecording(picture_blocks(pictures()), len(files), UNITS["celsius"])
     if times:
         found.time_unit = MILLISECONDS
-        found.notes.append("times are those at which the pictures were taken, by the camera's clock")
+        found.times_note = "times are those at which the pictures were taken, by the camera's clock"
     return found
 
 

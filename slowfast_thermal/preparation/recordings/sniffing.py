@@ -72,9 +72,20 @@ def _kind_of_zip(path: Path) -> Kind:
     return Kind("", "a ZIP archive, to be unpacked first")
 
 
+def encoding_of(path: Path) -> str:
+    """UTF-16 where a text file begins with its mark, as loggers on Windows write; else UTF-8."""
+    with path.open("rb") as file:
+        return "utf-16" if _is_utf16(file.read(2)) else "utf-8-sig"
+
+
+def _is_utf16(start: bytes) -> bool:
+    return start[:2] in (b"\xff\xfe", b"\xfe\xff")
+
+
 def _is_text(start: bytes) -> bool:
-    text = start.decode("utf-8", errors="ignore")
-    lost = len(start) - len(text.encode())
+    encoding = "utf-16" if _is_utf16(start) else "utf-8"
+    text = start.decode(encoding, errors="ignore")
+    lost = len(start) - len(text.encode(encoding))
     # Up to three bytes of a letter may be cut off at the end.
     return lost < 4 and all(
         character.isprintable() or character.isspace() or character == "\ufeff" for character in text

@@ -21,7 +21,7 @@ from slowfast_thermal.preparation.recordings.foreign import (
     most_pixels,
     size_of_pixels,
 )
-from slowfast_thermal.preparation.recordings.sniffing import expect
+from slowfast_thermal.preparation.recordings.sniffing import encoding_of, expect
 from slowfast_thermal.preparation.recordings.times import parse_times
 from slowfast_thermal.preparation.writing import chunk_frames
 
@@ -96,7 +96,7 @@ def _counts(numbers: list[float]) -> bool:
 def _sample(path: Path) -> tuple[list[str], list[list[str]]]:
     """The columns of the heading's last line and of the first frames."""
     heading, rows = [], []
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
+    with path.open(encoding=encoding_of(path), errors="replace") as file:
         for line in file:
             columns = _columns(line)
             if _is_frame(columns):
@@ -150,7 +150,7 @@ def _time_column(heading: list[str], rows: list[list[str]], num_besides: int) ->
 
 def _blocks(path: Path, layout: _Layout, found: ForeignRecording) -> Iterator[Block]:
     frames, times, num_frames, is_begun = [], [], 0, False
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
+    with path.open(encoding=encoding_of(path), errors="replace") as file:
         for line in file:
             columns = _columns(line)
             is_begun = is_begun or _is_frame(columns)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.recording_checks import time_unit
-from slowfast_thermal.preparation.recordings.sniffing import expect
+from slowfast_thermal.preparation.recordings.sniffing import encoding_of, expect
 
 MILLISECONDS = "milliseconds"
 # Units of a second.
@@ -69,7 +69,9 @@ def read_times(path: Path) -> tuple[np.ndarray, str]:
     """As `parse_times`, of a file with a time a line; its first line may be a heading."""
     expect(path, "text", "list of times")
     texts = [
-        line.strip() for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines() if line.strip()
+        line.strip()
+        for line in path.read_text(encoding=encoding_of(path), errors="replace").splitlines()
+        if line.strip()
     ]
     if len(texts) > 1:
         try:

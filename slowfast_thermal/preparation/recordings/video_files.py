@@ -1,5 +1,6 @@
 """Video with more than 8 bits of grey, such as gray16 in FFV1."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,11 +39,19 @@ def read_video(path: Path, hints: Hints) -> ForeignRecording:
 
 
 def _pictures(path: Path) -> Iterator[tuple[str, np.ndarray, float | None]]:
+    times: list[float] = []
     try:
         with av.open(str(path)) as video:
+            announced = video.duration / av.time_base if video.duration and len(video.streams) == 1 else 0.0
             for number, frame in enumerate(video.decode(video=0)):
                 yield f"{path}, frame {number}", frame.to_ndarray(), frame.time
+                times.append(frame.time or 0.0)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be read as video ({error}): copy it, or export it as gray16le in FFV1."
         ) from None
+    longest = max((after - before for before, after in zip(times, times[1:])), default=math.inf)
+    if times and announced > times[-1] + 2 * longest:
+        raise InputError(
+            f"{path} announces {announced:g} seconds and its last frame is at {times[-1]:g}, so its end is missing: copy it again."
+        )

@@ -58,6 +58,13 @@ def test_a_stack_cut_short_is_told(room, imported, tmp_path):
         imported("tiff", tmp_path / "room.tif", timing=AT_8)
 
 
+def test_a_stack_of_imagej_cut_short_is_told(room, imported, tmp_path):
+    tifffile.imwrite(tmp_path / "whole.tif", room.counts, imagej=True, metadata={"axes": "TYX"})
+    (tmp_path / "room.tif").write_bytes((tmp_path / "whole.tif").read_bytes()[:9000])
+    with pytest.raises(InputError, match="announces 12 frames and holds 1, so its end is missing"):
+        imported("tiff", tmp_path / "room.tif", timing=AT_8)
+
+
 @pytest.mark.parametrize(
     "module, extra, format, name", [("tifffile", "tiff", "tiff", "a.tif"), ("flyr", "flir", "flir", "a.jpg")]
 )
@@ -76,6 +83,10 @@ def test_png_pictures_are_read_with_the_times_of_their_names(room, imported, tmp
     assert np.array_equal(frames, room.celsius)
     assert np.array_equal(times, room.times)
     assert result.path.name == "комната.h5"
+    assert any("in the names of the files" in note for note in result.notes)
+    frames, times, result = imported("png", tmp_path / "комната", timing=AT_8)
+    assert times.tolist() == [125 * k for k in range(12)]
+    assert not any("in the names of the files" in note for note in result.notes)
 
 
 def test_pictures_in_colours_or_of_8_bits_without_a_scale_are_refused(imported, tmp_path):

@@ -30,10 +30,12 @@ def test_times_stand_before_the_pixels(room, imported, tmp_path, heading):
     assert (times - times[0]).tolist() == (room.times - room.times[0]).tolist()
 
 
-def test_decimal_commas_dates_and_brackets(room, imported, tmp_path):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_decimal_commas_dates_and_brackets_in_the_encodings_of_windows_too(room, imported, tmp_path, encoding):
     dates = [str(np.datetime64(int(time), "ms")) for time in room.times]
     lines = [f"{date};[{row}]\n" for date, row in zip(dates, rows(room, ";", ","))]
-    (tmp_path / "log.txt").write_text("".join(lines))
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (tmp_path / "log.txt").write_text(mark + "".join(lines), encoding=encoding)
     frames, times, _ = imported("text", tmp_path / "log.txt")
     assert np.allclose(frames, room.celsius, atol=0.006)
     assert times.tolist() == room.times.tolist()

@@ -42,3 +42,13 @@ def test_a_video_cut_short_is_told(room, imported, tmp_path):
     (tmp_path / "room.avi").write_bytes((tmp_path / "whole.avi").read_bytes()[:3000])
     with pytest.raises(InputError, match="room.avi cannot be read as video"):
         imported("video", tmp_path / "room.avi")
+
+
+def test_a_video_that_ends_before_the_time_that_it_announces_is_told(room, imported, tmp_path):
+    write_video(tmp_path / "whole.mkv", np.concatenate([room.counts] * 9), "ffv1", "gray16le")
+    whole = (tmp_path / "whole.mkv").read_bytes()
+    (tmp_path / "room.mkv").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(
+        InputError, match="announces 13.5 seconds and its last frame is at [67].*, so its end is missing"
+    ):
+        imported("video", tmp_path / "room.mkv")
