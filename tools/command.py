@@ -28,11 +28,12 @@ COMMANDS = {
 
 
 def main() -> None:
-    listing = "\n".join(f"  {name:<16} {what}" for name, (_, _, what) in COMMANDS.items())
+    listing = "\n".join(f"  {name:<16} {what} ({file})" for name, (file, _, what) in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog="slowfast-thermal",
         description="Recognises what people do in thermal recordings.",
-        epilog=f"commands:\n{listing}\n\nslowfast-thermal COMMAND --help tells more. "
+        epilog=f"commands (and the files of tools/, by which messages and documents name them):\n{listing}\n\n"
+        "slowfast-thermal COMMAND --help tells more. "
         "Configurations are found by name: --cfg Thermal/DEMO.yaml.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -189,8 +189,8 @@ def _check_filter(number: int, name: bytes, where: str) -> None:
     if not h5py.h5z.filter_avail(number):
         known = name.decode(errors="replace").split(";")[0].strip() or _FILTERS.get(number, "an unknown filter")
         raise InputError(
-            f"{where} is compressed with {known} (HDF5 filter {number}), which cannot be read here: install it with 'pip "
-            "install hdf5plugin', or store the data set with gzip."
+            f"{where} is compressed with {known} (HDF5 filter {number}), which cannot be read here: pip install "
+            "hdf5plugin, or store the data set with gzip."
         )
 
 

@@ -167,7 +167,7 @@ def _to_openvino(onnx: Path, path: Path) -> None:
     try:
         import openvino
     except ImportError:
-        raise InputError("--format openvino needs openvino: install it with 'pip install openvino'.") from None
+        raise InputError("--format openvino needs openvino: pip install openvino.") from None
     openvino.save_model(openvino.convert_model(onnx), path, compress_to_fp16=False)
     onnx.unlink()
 

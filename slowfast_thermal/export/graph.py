@@ -186,6 +186,8 @@ def _free_shapes(shapes: GraphShapes) -> tuple[dict[int, object], ...]:
 def _exported(graph: ActionGraph):
     try:
         yield
+    except ModuleNotFoundError as error:
+        raise InputError(f"Writing a network as a graph needs {error.name}: pip install {error.name}.") from None
     except Exception as error:  # of many kinds, by what in torch gave up
         raise InputError(
             f"torch {torch.__version__} cannot write this {type(graph.model).__name__} as a graph "

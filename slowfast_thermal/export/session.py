@@ -137,7 +137,7 @@ def _open(opened, path: Path, num_threads: int):
     try:
         return opened(path, num_threads)
     except ImportError as error:
-        raise InputError(f"{path} needs {error.name}: install it with 'pip install {error.name}'.") from None
+        raise InputError(f"{path} needs {error.name}: pip install {error.name}.") from None
     except Exception as error:  # each library raises its own
         raise InputError(f"{path} cannot be run ({str(error).strip().splitlines()[0]}): export it again.") from error
 

@@ -45,7 +45,7 @@ def open_broker(url: str, what: str, longest_pause: int, wildcards: bool) -> Bro
         paho = importlib.import_module("paho.mqtt.client")
         versions = importlib.import_module("paho.mqtt.enums").CallbackAPIVersion
     except ImportError:
-        raise InputError(f"{what} by MQTT need paho-mqtt: pip install 'slowfast_thermal[mqtt]'.") from None
+        raise InputError(f"{what} by MQTT need paho-mqtt: pip install paho-mqtt.") from None
     client = paho.Client(versions.VERSION2)
     if parts.username:
         unquote = urllib.parse.unquote

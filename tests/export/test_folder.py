@@ -32,7 +32,7 @@ def build(data, output, kind):
         cfg = load_config(str(CONFIGS / "PEOPLE_SMALL.yaml"), fixed)
     else:
         overrides = [*small_overrides(data, output), "NUM_GPUS", "0", *(INTERACTIONS if kind == "interactions" else [])]
-        cfg = load_config(str(CONFIGS / "DEMO.yaml"), overrides)
+        cfg = load_config(str(CONFIGS / "SLOWFAST_SMALL.yaml"), overrides)
     torch.manual_seed(0)
     model = pyslowfast.build_model(cfg, torch.device("cpu"))
     for module in model.modules():
@@ -140,6 +140,16 @@ def test_a_folder_that_differs_is_not_left(crops, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="differ from the network's by up to 0"):
         folder.export_folder(tmp_path / "folder", cfg, ["a"] * 8, checkpoint, model)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_library_that_is_missing_is_named(crops, tmp_path, monkeypatch):
+    def export(*arguments, **options):
+        raise ModuleNotFoundError("No module named 'onnxscript'", name="onnxscript")
+
+    monkeypatch.setattr(torch.onnx, "export", export)
+    cfg, model, checkpoint = crops
+    with pytest.raises(InputError, match=r"needs onnxscript: pip install onnxscript\.$"):
+        folder.export_folder(tmp_path / "folder", cfg, ["a"] * 8, checkpoint, model)
 
 
 _SETTINGS = {

@@ -259,7 +259,7 @@ def test_what_is_no_topic_is_refused(url):
 
 def test_without_paho_the_remedy_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
-    with pytest.raises(InputError, match=r"pip install 'slowfast_thermal\[mqtt\]'"):
+    with pytest.raises(InputError, match=r"need paho-mqtt: pip install paho-mqtt\.$"):
         Mqtt("mqtt://host/topic")
 
 

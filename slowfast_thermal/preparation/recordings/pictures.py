@@ -49,11 +49,11 @@ def _recording(files: list[Path], blocks: Iterator[Block], num_frames: int | Non
     return found
 
 
-def _need(module: str, extra: str, what: str) -> ModuleType:
+def _need(module: str, what: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise InputError(f"{what} need {module}: pip install 'slowfast_thermal[{extra}]'.") from None
+        raise InputError(f"{what} need {module}: pip install {module}.") from None
 
 
 def read_png(path: Path, hints: Hints) -> ForeignRecording:
@@ -88,7 +88,7 @@ def read_tiff(path: Path, hints: Hints) -> ForeignRecording:
     Raises:
         InputError: one of them is none, or cannot be read; tifffile is not installed.
     """
-    tifffile = _need("tifffile", "tiff", "TIFF files")
+    tifffile = _need("tifffile", "TIFF files")
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong is told here, in one sentence
     files = picture_files(path, TIFF_SUFFIXES)
     for file in files:
@@ -142,7 +142,7 @@ def read_flir(path: Path, hints: Hints) -> ForeignRecording:
     Raises:
         InputError: one of them is none, or cannot be read; flyr is not installed.
     """
-    flyr = _need("flyr", "flir", "Radiometric FLIR pictures")
+    flyr = _need("flyr", "Radiometric FLIR pictures")
     files = picture_files(path, FLIR_SUFFIXES)
 
     def pictures() -> Iterator[tuple[str, np.ndarray, float | None]]:
