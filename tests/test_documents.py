@@ -189,19 +189,19 @@ BEFORE = {
     ("docs/training.md", "tools/run_net.py --cfg configs/Thermal/SLOWFAST_4x16_R50.yaml"): write_weights(
         "weights.pyth", "Thermal/SLOWFAST_4x16_R50.yaml"
     ),
-    ("docs/training.md", "tools/visualize.py"): commands(
+    ("docs/results.md", "tools/visualize.py"): commands(
         "tools/thermal_data.py synthesize output/demo/data --recordings 4 --keyframes 24",
         "tools/run_net.py --cfg Thermal/DEMO.yaml DATA.PATH_TO_DATA_DIR output/demo/data",
     ),
-    ("docs/training.md", "tools/compare.py"): commands(
+    ("docs/results.md", "tools/compare.py"): commands(
         "tools/run_net.py --cfg Thermal/PEOPLE_SMALL.yaml DATA.PATH_TO_DATA_DIR my_data OUTPUT_DIR output/a",
         f"{TREES} OUTPUT_DIR output/b",
     ),
-    ("docs/training.md", "tools/cross_validate.py"): commands(
+    ("docs/results.md", "tools/cross_validate.py"): commands(
         "tools/thermal_data.py split my_data folds --by session --folds 2"
     ),
     ("tools/visualize.py", "tools/visualize.py --cfg configs/Thermal/TREES.yaml"): commands(TREES),
-    ("docs/weights.md", "tools/convert_checkpoint.py"): write_weights("FILE", "Thermal/DEMO.yaml"),
+    ("docs/weights.md", "tools/convert_checkpoint.py"): write_weights("FILE", "Thermal/SLOWFAST_SMALL.yaml"),
 }
 # The names that a page's Python takes as given.
 GIVEN = {
