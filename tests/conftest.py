@@ -65,13 +65,13 @@ def small_config(tmp_path):
 
     def load(data: Path, *overrides: object):
         fixed = small_overrides(data, tmp_path / "output")
-        return load_config(str(CONFIGS / "DEMO.yaml"), fixed + [str(value) for value in overrides])
+        return load_config(str(CONFIGS / "SLOWFAST_SMALL.yaml"), fixed + [str(value) for value in overrides])
 
     return load
 
 
 def small_overrides(data: Path, output_dir: Path) -> list[str]:
-    """Overrides of DEMO.yaml that make a step a matter of milliseconds."""
+    """Overrides of SLOWFAST_SMALL.yaml that make a step a matter of milliseconds."""
     settings = {
         "DATA.PATH_TO_DATA_DIR": data,
         "OUTPUT_DIR": output_dir,

@@ -153,7 +153,7 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
 )
 def test_a_wrong_override_is_named_with_its_remedy(overrides, message):
     with pytest.raises(InputError, match=message):
-        load_config(str(CONFIGS / "DEMO.yaml"), DATA + overrides)
+        load_config(str(CONFIGS / "SLOWFAST_SMALL.yaml"), DATA + overrides)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_aliases_that_repeat_without_end_are_refused_at_once(tmp_path, repeat):
 
 
 def test_a_file_may_have_several_bases_and_a_value_of_a_base_is_named_with_its_file(tmp_path):
-    (tmp_path / "a.yaml").write_text(f"_BASE_: {CONFIGS / 'DEMO.yaml'}\nSOLVER: {{MAX_EPOCH: 3}}\n")
+    (tmp_path / "a.yaml").write_text(f"_BASE_: {CONFIGS / 'SLOWFAST_SMALL.yaml'}\nSOLVER: {{MAX_EPOCH: 3}}\n")
     (tmp_path / "b.yaml").write_text("SOLVER: {MAX_EPOCH: 4}\n")
     (tmp_path / "mine.yaml").write_text("_BASE_: [a.yaml, b.yaml]\nNUM_GPUS: 0\n")
     assert load_config(str(tmp_path / "mine.yaml"), DATA).SOLVER.MAX_EPOCH == 4
@@ -216,7 +216,7 @@ def test_a_file_may_have_several_bases_and_a_value_of_a_base_is_named_with_its_f
 
 
 def test_text_that_looks_like_a_number_stays_text():
-    assert load_config(str(CONFIGS / "DEMO.yaml"), [*DATA, "OUTPUT_DIR", "0012"]).OUTPUT_DIR == "0012"
+    assert load_config(str(CONFIGS / "SLOWFAST_SMALL.yaml"), [*DATA, "OUTPUT_DIR", "0012"]).OUTPUT_DIR == "0012"
 
 
 def test_a_missing_file_is_named():
@@ -226,7 +226,7 @@ def test_a_missing_file_is_named():
 
 def test_whole_numbers_will_do_for_floats_in_files_and_on_the_command_line(tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text(f"_BASE_: {CONFIGS / 'DEMO.yaml'}\nTHERMAL:\n  AUG:\n    CROP: 0\n")
+    path.write_text(f"_BASE_: {CONFIGS / 'SLOWFAST_SMALL.yaml'}\nTHERMAL:\n  AUG:\n    CROP: 0\n")
     cfg = load_config(str(path), [*DATA, "THERMAL.AUG.BOX_JITTER", "0", "SOLVER.WARMUP_EPOCHS", "2"])
     values = (cfg.THERMAL.AUG.CROP, cfg.THERMAL.AUG.BOX_JITTER, cfg.SOLVER.WARMUP_EPOCHS)
     assert values == (0, 0, 2) and all(isinstance(value, float) for value in values)
@@ -235,7 +235,7 @@ def test_whole_numbers_will_do_for_floats_in_files_and_on_the_command_line(tmp_p
 @pytest.mark.parametrize("scaled, expected", [("False", 0.1), ("True", 0.2)])
 def test_the_learning_rate_grows_with_the_machines_where_that_is_wanted(scaled, expected):
     options = ["SOLVER.BASE_LR", "0.1", "NUM_SHARDS", "2", "SOLVER.BASE_LR_SCALE_NUM_SHARDS", scaled]
-    assert load_config(str(CONFIGS / "DEMO.yaml"), [*DATA, *options]).SOLVER.BASE_LR == expected
+    assert load_config(str(CONFIGS / "SLOWFAST_SMALL.yaml"), [*DATA, *options]).SOLVER.BASE_LR == expected
 
 
 def test_the_session_pattern_is_that_of_the_splits():
@@ -245,7 +245,9 @@ def test_the_session_pattern_is_that_of_the_splits():
 @pytest.mark.parametrize("prefix", ["", "configs/"])
 def test_a_shipped_file_is_found_by_name_unless_the_folder_has_one(tmp_path, monkeypatch, prefix):
     monkeypatch.chdir(tmp_path)
-    assert load_config(f"{prefix}Thermal/DEMO.yaml", DATA) == load_config(str(CONFIGS / "DEMO.yaml"), DATA)
+    assert load_config(f"{prefix}Thermal/SLOWFAST_SMALL.yaml", DATA) == load_config(
+        str(CONFIGS / "SLOWFAST_SMALL.yaml"), DATA
+    )
     (tmp_path / prefix / "Thermal").mkdir(parents=True)
-    (tmp_path / prefix / "Thermal" / "DEMO.yaml").write_text("_BASE_: Thermal/Base.yaml\nRNG_SEED: 7\n")
-    assert load_config(f"{prefix}Thermal/DEMO.yaml", DATA).RNG_SEED == 7
+    (tmp_path / prefix / "Thermal" / "SLOWFAST_SMALL.yaml").write_text("_BASE_: Thermal/Base.yaml\nRNG_SEED: 7\n")
+    assert load_config(f"{prefix}Thermal/SLOWFAST_SMALL.yaml", DATA).RNG_SEED == 7

@@ -224,7 +224,7 @@ def test_overrides(overrides):
     def command_line(given):
         words = [word for name, value in given for word in (name, value)]
         with two_endings("command line"):
-            use(load_config(str(CONFIGS / "DEMO.yaml"), overrides + words), "runs")
+            use(load_config(str(CONFIGS / "SLOWFAST_SMALL.yaml"), overrides + words), "runs")
 
     keys = leaves(get_cfg())
     own = [

@@ -62,7 +62,7 @@ def test_ctrl_c_while_the_program_starts_waits_for_it(tmp_path):
         "import os, runpy, signal, sys\n"
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
         "os.kill(os.getpid(), signal.SIGINT)\n"
-        "sys.argv = ['tools/run_net.py', '--cfg', 'configs/Thermal/DEMO.yaml', 'OUTPUT_DIR', sys.argv[1]]\n"
+        "sys.argv = ['tools/run_net.py', '--cfg', 'configs/Thermal/SLOWFAST_SMALL.yaml', 'OUTPUT_DIR', sys.argv[1]]\n"
         "runpy.run_path('tools/run_net.py', run_name='__main__')"
     )
     environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}

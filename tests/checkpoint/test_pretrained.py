@@ -23,7 +23,7 @@ def config(**overrides):
         "IA.MEMORY_WINDOW": [2, 2],
     }
     settings |= {key.replace("__", "."): value for key, value in overrides.items()}
-    return load_config(str(CONFIGS / "DEMO.yaml"), [str(part) for pair in settings.items() for part in pair])
+    return load_config(str(CONFIGS / "SLOWFAST_SMALL.yaml"), [str(part) for pair in settings.items() for part in pair])
 
 
 def network(cfg, seed):

@@ -350,7 +350,7 @@ def test_a_file_of_another_network_is_told_by_its_tensors(tmp_path):
 
 
 def test_a_checkpoint_of_pyslowfasts_own_function_tells_its_settings(tmp_path):
-    cfg = config("DEMO.yaml", DETECTION__ALIGNED=False, RESNET__WIDTH_PER_GROUP=8)
+    cfg = config("SLOWFAST_SMALL.yaml", DETECTION__ALIGNED=False, RESNET__WIDTH_PER_GROUP=8)
     network = pyslowfast.SlowFast(cfg)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     cfg.OUTPUT_DIR = str(tmp_path)
@@ -366,7 +366,7 @@ def test_a_checkpoint_of_pyslowfasts_own_function_tells_its_settings(tmp_path):
 
 
 def test_every_setting_in_which_sources_differ_is_a_key_of_the_configuration():
-    cfg = config("DEMO.yaml")
+    cfg = config("SLOWFAST_SMALL.yaml")
     for source in SOURCES.values():
         for key in source.settings:
             assert key in SETTINGS
@@ -374,7 +374,7 @@ def test_every_setting_in_which_sources_differ_is_a_key_of_the_configuration():
             assert name in cfg[node]
 
 
-@pytest.mark.parametrize("name", ["DEMO.yaml", *CONFIG_OF_DEPTH.values(), "SLOWFAST_8x8_R101_DENSE_IA.yaml"])
+@pytest.mark.parametrize("name", ["SLOWFAST_SMALL.yaml", *CONFIG_OF_DEPTH.values(), "SLOWFAST_8x8_R101_DENSE_IA.yaml"])
 def test_a_backbone_is_described_in_the_words_of_its_configuration(name):
     cfg = config(name, NONLOCAL__LOCATION=[[[], []], [[1, 3], []], [[], []], [[], []]])
     with torch.device("meta"):

@@ -34,7 +34,7 @@ SETTINGS = (
 
 def start(data, output, overrides, log):
     """Starts the run in a group of its own."""
-    command = [sys.executable, "-W", "ignore", "tools/run_net.py", "--cfg", str(CONFIGS / "DEMO.yaml")]
+    command = [sys.executable, "-W", "ignore", "tools/run_net.py", "--cfg", str(CONFIGS / "SLOWFAST_SMALL.yaml")]
     command += [*small_overrides(data, output), *SETTINGS, *overrides]
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=log, stderr=log)
 

@@ -41,7 +41,7 @@ def free_port():
 
 def torchrun(processes, *arguments):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--master_port"]
-    command += [str(free_port()), "tools/run_net.py", "--cfg", str(CONFIGS / "DEMO.yaml"), *arguments]
+    command += [str(free_port()), "tools/run_net.py", "--cfg", str(CONFIGS / "SLOWFAST_SMALL.yaml"), *arguments]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

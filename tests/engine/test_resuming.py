@@ -24,7 +24,7 @@ COMPARED = ("model_state", "optimizer_state", "best_map", "epoch", "iteration")
 
 def config(data, output, *overrides):
     settings = ["TEST.ENABLE", "False", "TENSORBOARD.ENABLE", "False", *map(str, overrides)]
-    return load_config(str(CONFIGS / "DEMO.yaml"), small_overrides(data, output) + settings)
+    return load_config(str(CONFIGS / "SLOWFAST_SMALL.yaml"), small_overrides(data, output) + settings)
 
 
 @pytest.fixture(scope="module")

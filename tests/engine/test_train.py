@@ -19,8 +19,8 @@ from tests.programs import Program
 
 
 def run_net(*arguments):
-    """Starts tools/run_net.py with DEMO.yaml; give the rest of its arguments."""
-    return Program("tools/run_net.py", "--cfg", CONFIGS / "DEMO.yaml", *arguments, ignore_warnings=True)
+    """Starts tools/run_net.py with SLOWFAST_SMALL.yaml; give the rest of its arguments."""
+    return Program("tools/run_net.py", "--cfg", CONFIGS / "SLOWFAST_SMALL.yaml", *arguments, ignore_warnings=True)
 
 
 def finish(process):

@@ -179,7 +179,9 @@ def visualize(monkeypatch, capsys):
     """Runs tools/visualize.py and gives its exit status and what it printed."""
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["visualize.py", "--cfg", str(CONFIGS / "DEMO.yaml"), *map(str, arguments)])
+        monkeypatch.setattr(
+            sys, "argv", ["visualize.py", "--cfg", str(CONFIGS / "SLOWFAST_SMALL.yaml"), *map(str, arguments)]
+        )
         status = 0
         try:
             runpy.run_path(str(CONFIGS.parents[1] / "tools" / "visualize.py"), run_name="__main__")

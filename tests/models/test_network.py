@@ -52,14 +52,14 @@ def test_the_input_layer_resizes_bilinearly_and_normalises_each_channel():
 
 
 def test_parameters_have_the_names_and_shapes_of_pyslowfasts_own_network():
-    cfg = config("DEMO.yaml")
+    cfg = config("SLOWFAST_SMALL.yaml")
     ours = {name: value.shape for name, value in ThermalSlowFast(cfg).state_dict().items()}
     theirs = {name: value.shape for name, value in pyslowfast.SlowFast(cfg).state_dict().items()}
     assert ours == theirs
 
 
 def test_features_are_those_of_pyslowfasts_network_on_the_resized_clip():
-    cfg = config("DEMO.yaml", "MODEL.LOSS_FUNC", "bce")
+    cfg = config("SLOWFAST_SMALL.yaml", "MODEL.LOSS_FUNC", "bce")
     model, reference = ThermalSlowFast(cfg).eval(), pyslowfast.SlowFast(cfg).eval()
     reference.load_state_dict(model.state_dict())
     reference.head.act = nn.Sigmoid()
@@ -71,7 +71,7 @@ def test_features_are_those_of_pyslowfasts_network_on_the_resized_clip():
 
 @pytest.mark.parametrize("loss, sums_to_one", [("cross_entropy", True), ("focal", True), ("bce", False)])
 def test_logits_while_training_and_probabilities_in_evaluation(loss, sums_to_one):
-    cfg = config("DEMO.yaml", "MODEL.LOSS_FUNC", loss)
+    cfg = config("SLOWFAST_SMALL.yaml", "MODEL.LOSS_FUNC", loss)
     model = ThermalSlowFast(cfg)
     inputs, boxes = batch(cfg, num_clips=2, people=3)
     logits = model(inputs, boxes)
@@ -82,7 +82,7 @@ def test_logits_while_training_and_probabilities_in_evaluation(loss, sums_to_one
 
 
 def test_inputs_stay_as_they_were_given():
-    cfg = config("DEMO.yaml")
+    cfg = config("SLOWFAST_SMALL.yaml")
     inputs, boxes = batch(cfg, num_clips=1, people=1)
     kept = list(inputs)
     ThermalSlowFast(cfg)(inputs, boxes)
@@ -90,7 +90,7 @@ def test_inputs_stay_as_they_were_given():
 
 
 def test_under_autocast_boxes_keep_their_precision():
-    cfg = config("DEMO.yaml", "THERMAL.INPUT_SIZE", "[256,384]")
+    cfg = config("SLOWFAST_SMALL.yaml", "THERMAL.INPUT_SIZE", "[256,384]")
     model = ThermalSlowFast(cfg)
     seen = []
     model.head.s0_roi.register_forward_pre_hook(lambda _module, args: seen.extend(args))
@@ -102,7 +102,7 @@ def test_under_autocast_boxes_keep_their_precision():
 
 @pytest.mark.parametrize("depth, blocks", [(50, 6), (101, 23), (152, 36)])
 def test_depths(depth, blocks):
-    cfg = config("DEMO.yaml", "RESNET.DEPTH", depth, "RESNET.WIDTH_PER_GROUP", 8)
+    cfg = config("SLOWFAST_SMALL.yaml", "RESNET.DEPTH", depth, "RESNET.WIDTH_PER_GROUP", 8)
     model = ThermalSlowFast(cfg)
     assert hasattr(model.s4, f"pathway0_res{blocks - 1}") and not hasattr(model.s4, f"pathway0_res{blocks}")
     inputs, boxes = batch(cfg, num_clips=1, people=1)

@@ -52,9 +52,9 @@ def make_memory():
 
 
 def small_network(*overrides):
-    """The network of DEMO.yaml with small interactions."""
+    """The network of SLOWFAST_SMALL.yaml with small interactions."""
     fixed = "DATA.PATH_TO_DATA_DIR . NUM_GPUS 0 IA.ENABLE True IA.DIM_INNER 16 IA.DIM_OUT 640 IA.MEMORY_WINDOW [2,2]".split()
-    cfg = load_config(str(CONFIGS / "DEMO.yaml"), fixed + [str(value) for value in overrides])
+    cfg = load_config(str(CONFIGS / "SLOWFAST_SMALL.yaml"), fixed + [str(value) for value in overrides])
     return ThermalSlowFast(cfg), cfg
 
 

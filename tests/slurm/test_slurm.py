@@ -42,7 +42,12 @@ def adapted(name, folder, **top):
     lines = (REPOSITORY / "tools" / "slurm" / name).read_text().splitlines()
     lines = [line for line in lines if not re.match(r"#SBATCH --(account|gpus-per-node)", line)]
     top = {"partition": "test", "cpus-per-task": 1, "output": folder / "log", **top}
-    for key, value in {"CONFIG": "configs/Thermal/DEMO.yaml", "GPUS": 0, "PYTHON": sys.executable, **top}.items():
+    for key, value in {
+        "CONFIG": "configs/Thermal/SLOWFAST_SMALL.yaml",
+        "GPUS": 0,
+        "PYTHON": sys.executable,
+        **top,
+    }.items():
         pattern = rf"(#SBATCH --{key}=|{key}=).*"
         places = [i for i, line in enumerate(lines) if re.fullmatch(pattern, line)]
         assert len(places) == 1, key

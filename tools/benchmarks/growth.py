@@ -48,7 +48,7 @@ def _evaluation(device: torch.device, repeats: int, keyframes: int) -> float:
         gpus = "1" if device.type == "cuda" else "0"
         options = ["DATA.PATH_TO_DATA_DIR", f"{folder}/data", "OUTPUT_DIR", folder, "NUM_GPUS", gpus]
         both = "['annotations/train.json','annotations/val.json']"
-        cfg = load_config(str(CONFIGS / "DEMO.yaml"), [*options, "THERMAL.TEST_ANNOTATIONS", both])
+        cfg = load_config(str(CONFIGS / "SLOWFAST_SMALL.yaml"), [*options, "THERMAL.TEST_ANNOTATIONS", both])
         model = pyslowfast.build_model(cfg, device)
         loader = prepare_evaluation(cfg, "val")
         return median_seconds({"evaluation": lambda: evaluate(model, loader, cfg, "val")}, repeats, device)[
@@ -78,7 +78,7 @@ def _opening(_device: torch.device, _repeats: int, recordings: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         _write_recordings(Path(folder), recordings)
         options = ["DATA.PATH_TO_DATA_DIR", folder, "NUM_GPUS", "0", "MODEL.NUM_CLASSES", "1"]
-        cfg = load_config(str(CONFIGS / "DEMO.yaml"), [*options, "THERMAL.CACHE_GIB", str(CACHE_GIB)])
+        cfg = load_config(str(CONFIGS / "SLOWFAST_SMALL.yaml"), [*options, "THERMAL.CACHE_GIB", str(CACHE_GIB)])
         start = time.perf_counter()
         dataset = Thermal(cfg, "train")
         seconds = time.perf_counter() - start

@@ -38,7 +38,7 @@ def measure(setting: Setting) -> None:
 
 def _evaluation(setting: Setting, gpus: int) -> Evaluation:
     """Of the demo's network in float32, with the same random weights on every device."""
-    cfg = setting.config("DEMO.yaml", NUM_GPUS=gpus, TRAIN__MIXED_PRECISION=False)
+    cfg = setting.config("SLOWFAST_SMALL.yaml", NUM_GPUS=gpus, TRAIN__MIXED_PRECISION=False)
     torch.manual_seed(0)
     model = pyslowfast.build_model(cfg, torch.device("cpu"))
     randomise(model)

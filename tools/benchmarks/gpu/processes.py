@@ -103,7 +103,7 @@ def _stop_and_go_on(setting: Setting, processes: int) -> None:
     keys = dict(OUTPUT_DIR=output, TRAIN__BATCH_SIZE=4 * processes, TRAIN__EVAL_PERIOD=1000, TEST__ENABLE=False)
     keys |= dict(TRAIN__CHECKPOINT_PERIOD=1, SOLVER__EPOCH_ITERS=4, TENSORBOARD__ENABLE=False)
     overrides = setting.overrides(**keys)
-    command = ("tools/run_net.py", "--cfg", str(CONFIGS / "DEMO.yaml"), *overrides, "SOLVER.MAX_EPOCH")
+    command = ("tools/run_net.py", "--cfg", str(CONFIGS / "SLOWFAST_SMALL.yaml"), *overrides, "SOLVER.MAX_EPOCH")
     checkpoints = output / "checkpoints"
     with torchrun(setting, processes, *command, "1000") as run:
         run.wait_for(checkpoints, "checkpoint_epoch_00001.pyth")

@@ -185,7 +185,7 @@ def resume(setting: Setting) -> None:
     for name, ends in runs.items():
         for epochs in ends:
             cfg = setting.config(
-                "DEMO.yaml",
+                "SLOWFAST_SMALL.yaml",
                 OUTPUT_DIR=setting.folder / name,
                 TRAIN__MIXED_PRECISION=False,
                 TRAIN__BATCH_SIZE=4,
