@@ -16,6 +16,7 @@ tools/benchmark.py checkpoint  writing and reading a checkpoint of 400 MB, with 
 tools/benchmark.py growth      how cost grows with clips, people, memory, input, keyframes and recordings
 tools/benchmark.py recordings  opening, clips that are not cached, memory of decoding
 tools/benchmark.py all         all of these
+tools/benchmark.py accuracy --data DATA --fold FOLDER MAP    seconds of one core until each recipe reaches a mAP
 tools/benchmark.py gpu --minutes 8 --output FOLDER    everything that CUDA does, tried and measured in one run
 
 With --device cpu small networks show that the gpu part ends well.
@@ -34,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from slowfast_thermal.errors import INTERRUPTED, InputError, exit_codes
 from slowfast_thermal.files import replacing
 from tools.benchmarks import (
+    accuracy,
     checkpoint,
     data,
     export,
@@ -59,20 +61,41 @@ PARTS = (
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=[*PARTS, "all", "gpu"], help="what to measure")
+    parser.add_argument("part", choices=[*PARTS, "all", "accuracy", "gpu"], help="what to measure")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
-        "--data", default="", help="folder of recordings for parts data and gpu (default: synthetic ones)"
+        "--data", default="", help="folder of recordings for parts data, accuracy and gpu (default: synthetic ones)"
     )
+    parser.add_argument(
+        "--fold",
+        nargs=2,
+        action="append",
+        metavar=("FOLDER", "MAP"),
+        help="of part accuracy: annotations (train.json, val.json), and the mAP to reach on them; may be given again",
+    )
+    parser.add_argument(
+        "--recipe",
+        action="append",
+        choices=accuracy.RECIPES,
+        help="of part accuracy; may be given again (default: all)",
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="of part accuracy (default 1)")
     parser.add_argument("--cfg", default="SLOWFAST_8x8_R101_DENSE_IA.yaml", help="configuration of part layers")
     parser.add_argument("--clips", type=int, help="of a step (default 4 on a GPU, 1 on a CPU)")
     parser.add_argument("--repeats", type=int, default=5, help="of which the median is taken (default 5)")
     parser.add_argument("--threads", type=int, help="of the CPU (default: one a core)")
-    parser.add_argument("--minutes", type=float, default=8.0, help="that part gpu may take (default 8)")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=8.0,
+        help="that part gpu or each training of part accuracy may take (default 8)",
+    )
     parser.add_argument("--output", type=Path, help="folder for the results as JSON, and for the plots of part growth")
     args = parser.parse_args()
     if args.part == "gpu" and not args.output:
         parser.error("part gpu writes as it goes: give --output FOLDER")
+    if args.part == "accuracy" and not (args.data and args.fold and args.output):
+        parser.error("part accuracy needs --data FOLDER, --fold FOLDER MAP and --output FOLDER")
     return args
 
 
@@ -86,6 +109,14 @@ def main() -> None:
         with exit_codes():
             gpu.measure(args.minutes, device, args.data, args.output)
         print((args.output / f"benchmark_gpu_{device.type}.md").read_text())
+        return
+    if args.part == "accuracy":
+        args.output.mkdir(parents=True, exist_ok=True)
+        folds = [(Path(folder), float(target)) for folder, target in args.fold]
+        path = args.output / "benchmark_accuracy_cpu.json"
+        found = accuracy.measure(args.data, folds, args.recipe or [*accuracy.RECIPES], args.seeds, args.minutes, path)
+        for fold, rows in found.items():
+            print(f"\n{fold}\n{tabulate(rows, headers='keys', floatfmt='.3g')}")
         return
     clips = args.clips or (4 if device.type == "cuda" else 1)
     if args.threads:

@@ -1,0 +1,198 @@
+"""Seconds of one core until a recipe reaches a mAP.
+
+Each recipe trains in a process of its own with one thread, and is evaluated after each epoch. What counts is processor time of all that a
+user waits for: reading and decoding, weights, simulated clips, trees, steps; not the imports, and not the evaluations, which are
+for the curve. The baseline is PySlowFast as it trains on AVA: float32, pictures of 256x384, its optimizer and schedule with the
+learning rate in proportion to the batch; it reads the same clips.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from slowfast_thermal.config import load_config
+from slowfast_thermal.datasets.annotations import load_annotations
+from slowfast_thermal.engine import train as engine
+from slowfast_thermal.engine.tasks import Task, task_of
+from slowfast_thermal.engine.test import test
+from slowfast_thermal.engine.trees import average_with_trees, run_trees
+from slowfast_thermal.evaluation.bootstrap import measure as measures
+from slowfast_thermal.evaluation.metrics import Evaluation, evaluate_detections
+from slowfast_thermal.files import replacing
+from tools.benchmarks.common import CONFIGS, REPOSITORY
+from tools.benchmarks.step import PLAIN
+
+_WITH_TREES = ("MODEL.TREES_WEIGHT", "0.5")
+_AVA = (
+    "THERMAL.INPUT_SIZE [256,384] SOLVER.BASE_LR 0.0125 SOLVER.LR_POLICY steps_with_relative_lrs SOLVER.STEPS [0,10,15,20] "
+    "SOLVER.LRS [1,0.1,0.01,0.001] SOLVER.MAX_EPOCH 20 SOLVER.WARMUP_EPOCHS 5.0 SOLVER.WARMUP_START_LR 0.000125 "
+    "SOLVER.WEIGHT_DECAY 1e-7 SOLVER.NESTEROV True MODEL.DROPOUT_RATE 0.5"
+).split()
+BASELINE = "PySlowFast, 256x384"
+RECIPES = {
+    "TREES": ("TREES", ()),
+    "PEOPLE_SMALL": ("PEOPLE_SMALL", ()),
+    "PEOPLE_SMALL with trees": ("PEOPLE_SMALL", _WITH_TREES),
+    "PEOPLE_FROM_SIMULATED": ("PEOPLE_FROM_SIMULATED", ()),
+    "PEOPLE_FROM_SIMULATED with trees": ("PEOPLE_FROM_SIMULATED", _WITH_TREES),
+    "DEMO": ("DEMO", ()),
+    "SLOWFAST_4x16_R50_SCRATCH": ("SLOWFAST_4x16_R50_SCRATCH", ()),
+    "SLOWFAST_4x16_R50_SCRATCH_IA": ("SLOWFAST_4x16_R50_SCRATCH_IA", ()),
+    BASELINE: ("SLOWFAST_4x16_R50_SCRATCH", (*PLAIN, *_AVA)),
+    "SLOWFAST_8x8_R101": ("SLOWFAST_8x8_R101", ()),
+    "SLOWFAST_8x8_R101_DENSE_IA": ("SLOWFAST_8x8_R101_DENSE_IA", ()),
+}
+"""A configuration and values for its keys."""
+
+
+class _TimeIsUp(Exception):
+    """A training has had its minutes."""
+
+
+class _Timed:
+    """A task that notes the processor time and the scores of each evaluation, and ends when its seconds are over."""
+
+    def __init__(self, task: Task, cfg, start: float, limit: float):
+        self._task, self._cfg, self._start, self._limit = task, cfg, start, limit
+        self._evaluating, self.begin = 0.0, task.begin
+        self.curve, self.steps = [], 0
+
+    @property
+    def seconds(self) -> float:
+        return time.process_time() - self._start - self._evaluating
+
+    def step(self, *arguments: object) -> tuple:
+        if self.seconds > self._limit:
+            raise _TimeIsUp
+        self.steps += 1
+        return self._task.step(*arguments)
+
+    def evaluate(self, model: torch.nn.Module, loader, after_batch: Callable[[], None]) -> Evaluation:
+        seconds, start = self.seconds, time.process_time()
+        evaluation = self._task.evaluate(model, loader, after_batch)
+        if weight := self._cfg.MODEL.TREES_WEIGHT:
+            trees = run_trees(self._cfg.OUTPUT_DIR)
+            averaged = average_with_trees(evaluation.detections, trees, loader.dataset, weight)
+            evaluation = evaluate_detections(loader.dataset.classes, evaluation.groundtruth, averaged)
+        self._evaluating += time.process_time() - start
+        found = measures(evaluation)
+        self.curve.append({"seconds": seconds, "mAP": found["mAP"], "t5": found["t5"]})
+        return evaluation
+
+
+def _train(config: str, overrides: list[str], seconds: float) -> dict[str, object]:
+    """What a training of at most so many seconds reaches, in this process."""
+    torch.set_num_threads(1)
+    cfg = load_config(str(CONFIGS / f"{config}.yaml"), overrides)
+    start, tasks, is_whole = time.process_time(), [], True
+
+    def timed(*arguments: object) -> _Timed:
+        tasks.append(_Timed(task_of(*arguments), cfg, start, seconds))
+        return tasks[0]
+
+    engine.task_of = timed
+    try:
+        engine.train(cfg)
+    except _TimeIsUp:
+        is_whole = False
+    if tasks:
+        return {"whole": is_whole, "seconds": tasks[0].seconds, "steps": tasks[0].steps, "curve": tasks[0].curve}
+    # Trees alone are fitted at once.
+    fitted = {"seconds": time.process_time() - start}
+    test(cfg)
+    metrics = json.loads((Path(cfg.OUTPUT_DIR) / "test_metrics.json").read_text())
+    return {"whole": True, **fitted, "curve": [{**fitted, "mAP": metrics["mAP"], "t5": metrics["t5"]}]}
+
+
+def _run(recipe: str, data: str, fold: Path, seed: int, minutes: float) -> dict[str, object]:
+    """The same in a process of its own."""
+    config, values = RECIPES[recipe]
+    classes = load_annotations([fold / "train.json"]).classes
+    with tempfile.TemporaryDirectory() as folder:
+        overrides = [
+            *("DATA.PATH_TO_DATA_DIR", str(Path(data).resolve()), "OUTPUT_DIR", folder, "RNG_SEED", str(seed)),
+            *("THERMAL.TRAIN_ANNOTATIONS", f"['{fold.resolve() / 'train.json'}']"),
+            *("THERMAL.TEST_ANNOTATIONS", f"['{fold.resolve() / 'val.json'}']"),
+            *("MODEL.NUM_CLASSES", str(len(classes)), "NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0"),
+            *("TRAIN.EVAL_PERIOD", "1", "TRAIN.CHECKPOINT_PERIOD", "1000", "TENSORBOARD.ENABLE", "False"),
+            *("THERMAL.BASELINES", "False", *values),
+        ]
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "tools.benchmarks.accuracy",
+            config,
+            str(60 * minutes),
+            *overrides,
+        ]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, stdout=subprocess.DEVNULL)
+        return json.loads((Path(folder) / "curve.json").read_text())
+
+
+def summarize(runs: dict[str, dict], target: float) -> dict[str, object]:
+    """A row of the table: of the seeds of a recipe."""
+    reached = [next((at["seconds"] for at in run["curve"] if at["mAP"] >= target), None) for run in runs.values()]
+    times = [seconds for seconds in reached if seconds is not None]
+    mean = lambda values: sum(values) / len(values) if values else None  # noqa: E731
+    return {
+        "seeds": len(runs),
+        "reach it": len(times),
+        "s until then": mean(times),
+        "s in all": mean([run["seconds"] for run in runs.values()]),
+        "last mAP": mean([run["curve"][-1]["mAP"] for run in runs.values() if run["curve"]]),
+        "best mAP": mean([max(at["mAP"] for at in run["curve"]) for run in runs.values() if run["curve"]]),
+        "last t5": mean([run["curve"][-1]["t5"] for run in runs.values() if run["curve"]]),
+        "schedule ended": all(run["whole"] for run in runs.values()),
+        "s a step": mean([run["seconds"] / run["steps"] for run in runs.values() if run.get("steps")]),
+    }
+
+
+def measure(
+    data: str, folds: list[tuple[Path, float]], recipes: list[str], seeds: int, minutes: float, path: Path
+) -> dict[str, dict]:
+    """Adds to a file the runs that it lacks.
+
+    Args:
+        data: folder of the recordings.
+        folds: folders with a train.json and a val.json each, and the mAP to reach there.
+        recipes: names in RECIPES.
+        seeds: of each.
+        minutes: of processor time after which a training is given up.
+        path: of the file, which holds the runs of each fold, recipe and seed.
+
+    Returns:
+        By fold, a table of the recipes.
+    """
+    found = json.loads(path.read_text()) if path.is_file() else {}
+    for recipe in recipes:
+        for fold, target in folds:
+            place = found.setdefault(fold.name, {"mAP to reach": target, "recipes": {}})["recipes"].setdefault(
+                recipe, {}
+            )
+            for seed in map(str, range(seeds)):
+                if seed not in place:
+                    place[seed] = _run(recipe, data, fold, int(seed), minutes)
+                    with replacing(path) as temporary:
+                        Path(temporary).write_text(json.dumps(found, indent=1) + "\n")
+    return {
+        name: [
+            {"recipe": recipe, **summarize(runs, of["mAP to reach"])} for recipe, runs in of["recipes"].items() if runs
+        ]
+        for name, of in found.items()
+    }
+
+
+if __name__ == "__main__":
+    config, seconds, *overrides = sys.argv[1:]
+    output = Path(overrides[overrides.index("OUTPUT_DIR") + 1])
+    (output / "curve.json").write_text(json.dumps(_train(config, overrides, float(seconds))))
