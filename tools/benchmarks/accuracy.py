@@ -7,13 +7,15 @@ learning rate in proportion to the batch; it reads the same clips.
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from statistics import fmean
 
 import torch
 
@@ -82,8 +84,8 @@ class _Timed:
             averaged = average_with_trees(evaluation.detections, trees, loader.dataset, weight)
             evaluation = evaluate_detections(loader.dataset.classes, evaluation.groundtruth, averaged)
         self._evaluating += time.process_time() - start
-        found = measures(evaluation)
-        self.curve.append({"seconds": seconds, "mAP": found["mAP"], "t5": found["t5"]})
+        scores = {name: None if math.isnan(score) else score for name, score in measures(evaluation).items()}
+        self.curve.append({"seconds": seconds, "mAP": scores["mAP"], "t5": scores["t5"]})
         return evaluation
 
 
@@ -142,19 +144,24 @@ def _run(recipe: str, data: str, fold: Path, seed: int, minutes: float) -> dict[
 def summarize(runs: dict[str, dict], target: float) -> dict[str, object]:
     """A row of the table: of the seeds of a recipe."""
     reached = [next((at["seconds"] for at in run["curve"] if at["mAP"] >= target), None) for run in runs.values()]
-    times = [seconds for seconds in reached if seconds is not None]
-    mean = lambda values: sum(values) / len(values) if values else None  # noqa: E731
+    ends = [run["curve"][-1] for run in runs.values() if run["curve"]]
     return {
         "seeds": len(runs),
-        "reach it": len(times),
-        "s until then": mean(times),
-        "s in all": mean([run["seconds"] for run in runs.values()]),
-        "last mAP": mean([run["curve"][-1]["mAP"] for run in runs.values() if run["curve"]]),
-        "best mAP": mean([max(at["mAP"] for at in run["curve"]) for run in runs.values() if run["curve"]]),
-        "last t5": mean([run["curve"][-1]["t5"] for run in runs.values() if run["curve"]]),
+        "reach it": len(runs) - reached.count(None),
+        "s until then": _mean(reached),
+        "s in all": _mean(run["seconds"] for run in runs.values()),
+        "last mAP": _mean(at["mAP"] for at in ends),
+        "best mAP": _mean(max(at["mAP"] for at in run["curve"]) for run in runs.values() if run["curve"]),
+        "last t5": _mean(at["t5"] for at in ends),
         "schedule ended": all(run["whole"] for run in runs.values()),
-        "s a step": mean([run["seconds"] / run["steps"] for run in runs.values() if run.get("steps")]),
+        "s a step": _mean(run["seconds"] / run["steps"] for run in runs.values() if run.get("steps")),
     }
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Of those that there are."""
+    there = [value for value in values if value is not None]
+    return fmean(there) if there else None
 
 
 def measure(
