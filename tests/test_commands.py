@@ -69,6 +69,10 @@ def test_help_and_version_are_there_at_once(command, option):
     assert min(seconds) < 0.5
 
 
+def test_without_a_command_the_help_is_told(command):
+    assert command() == command("--help")
+
+
 def test_every_tool_is_a_command():
     tools = {path.name for path in (ROOT / "tools").glob("*.py")} - {"__init__.py", "command.py"}
     # What it measures it measures in a repository.

@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--version", action="version", version=f"slowfast-thermal {version('slowfast_thermal')}")
     parser.add_argument("command", metavar="COMMAND", choices=COMMANDS, help="one of those below")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="what the command takes")
-    args = parser.parse_args()
+    args = parser.parse_args(sys.argv[1:] or ["--help"])
     file, added, _ = COMMANDS[args.command]
     sys.argv = [f"{parser.prog} {args.command}", *args.arguments, *added]
     run(Path(__file__).with_name(file))
