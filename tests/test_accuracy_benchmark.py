@@ -18,7 +18,7 @@ def burn(seconds: float) -> None:
 
 @pytest.fixture
 def tiny(monkeypatch, synthetic_data, tmp_path, quick_tests):
-    """Values for the keys of DEMO.yaml, with which it trains in a second; in this process."""
+    """Values for the keys of SLOWFAST_SMALL.yaml, with which it trains in a second; in this process."""
     monkeypatch.setattr(engine, "task_of", engine.task_of)  # which the benchmark replaces
     return small_overrides(synthetic_data, tmp_path / "run")
 
@@ -34,7 +34,7 @@ def test_a_training_is_followed_by_its_processor_time_without_that_of_evaluation
 
     monkeypatch.setattr(accuracy, "task_of", slow)
     started = time.process_time()
-    found = accuracy._train("DEMO", [*tiny, "MODEL.TREES_WEIGHT", "0.5"], 100.0)
+    found = accuracy._train("SLOWFAST_SMALL", [*tiny, "MODEL.TREES_WEIGHT", "0.5"], 100.0)
     spent = time.process_time() - started
     first, last = (at["seconds"] for at in found["curve"])
     assert found["whole"] and 0 < first < last <= found["seconds"] < spent - 2
@@ -42,7 +42,7 @@ def test_a_training_is_followed_by_its_processor_time_without_that_of_evaluation
 
 
 def test_a_training_ends_when_its_time_is_up(tiny):
-    found = accuracy._train("DEMO", [*tiny, "SOLVER.MAX_EPOCH", "1000"], 1.0)
+    found = accuracy._train("SLOWFAST_SMALL", [*tiny, "SOLVER.MAX_EPOCH", "1000"], 1.0)
     assert not found["whole"] and found["steps"] > 0 and 1.0 < found["seconds"] < 10
 
 
