@@ -15,6 +15,7 @@ tools/benchmark.py waiting     a training step whose threads wait actively or no
 tools/benchmark.py checkpoint  writing and reading a checkpoint of 400 MB, with and without checksums
 tools/benchmark.py growth      how cost grows with clips, people, memory, input, keyframes and recordings
 tools/benchmark.py recordings  opening, clips that are not cached, memory of decoding
+tools/benchmark.py preparation validate, stats, convert, split, test and report of an hour's recording
 tools/benchmark.py all         all of these
 tools/benchmark.py accuracy --data DATA --fold FOLDER MAP    seconds of one core until each recipe reaches a mAP
 tools/benchmark.py gpu --minutes 8 --output FOLDER    everything that CUDA does, tried and measured in one run
@@ -43,6 +44,7 @@ from tools.benchmarks import (
     head,
     layers,
     people,
+    preparation,
     processes,
     recordings,
     simulation,
@@ -54,8 +56,8 @@ from tools.benchmarks.common import environment
 from tools.benchmarks.gpu import run as gpu
 
 PARTS = (
-    "data", "step", "inference", "layers", "head", "processes", "waiting", "checkpoint", "growth", "recordings", "simulation",
-    "people", "watch", "export",
+    "data", "step", "inference", "layers", "head", "processes", "waiting", "checkpoint", "growth", "recordings", "preparation",
+    "simulation", "people", "watch", "export",
 )  # fmt: skip
 
 
@@ -65,6 +67,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
         "--data", default="", help="folder of recordings for parts data, accuracy and gpu (default: synthetic ones)"
+    )
+    parser.add_argument(
+        "--before", type=Path, metavar="CHECKOUT", help="of an earlier commit, beside which part preparation runs"
     )
     parser.add_argument(
         "--fold",
@@ -103,6 +108,10 @@ def main() -> None:
     args = parse_args()
     if args.data and not (Path(args.data) / "annotations" / "train.json").is_file():
         raise InputError(f"'{args.data}' holds no annotations/train.json: give --data the folder of a data set.")
+    if args.before and not (args.before / "tools" / "thermal_data.py").is_file():
+        raise InputError(
+            f"'{args.before}' holds no tools/thermal_data.py: give --before a checkout of this repository."
+        )
     device = torch.device(args.device)
     if args.part == "gpu":
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(INTERRUPTED))
@@ -137,6 +146,8 @@ def main() -> None:
             results[part] = processes.measure(clips, args.repeats)
         elif part == "recordings":
             results[part] = recordings.measure(args.repeats)
+        elif part == "preparation":
+            results[part] = preparation.measure(args.repeats, args.before)
         elif part == "simulation":
             results[part] = simulation.measure(args.repeats)
         elif part == "people":

@@ -20,6 +20,9 @@ _MAX_LINKS = 16
 # Numbers above these are damage or a mistake: a frame of 16 million pixels, and a hundred million frames.
 _MAX_PIXELS = 2**24
 _MAX_FRAMES = 10**8
+# Bytes of unpacked chunks that HDF5 keeps of an open data set, instead of one MiB: frames are repaired by those around them, which
+# often stand in the next chunk.
+_CHUNK_CACHE = 2**23
 # Names of filters whose files do not say them.
 _FILTERS = {
     32001: "blosc",
@@ -41,7 +44,7 @@ def open_file(path: Path) -> h5py.File:
     if not path.is_file():
         raise InputError(_why_no_file(path))
     try:
-        return h5py.File(os.path.realpath(path) if path.is_symlink() else path, "r")
+        return h5py.File(os.path.realpath(path) if path.is_symlink() else path, "r", rdcc_nbytes=_CHUNK_CACHE)
     except OSError as error:
         raise InputError(_why_not_open(path, error)) from None
 

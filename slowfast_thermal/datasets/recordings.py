@@ -173,10 +173,14 @@ class Recording:
         All that reads temperatures goes through here. Frames that lost packets are put right.
         """
         frames = self.decode_stored(start, stop, out)
+        self._put_right(frames, start)
+        return frames
+
+    def _put_right(self, frames: np.ndarray, start: int) -> None:
+        """Repairs frames [start, start + K) of the recording, as they stand, in place."""
         if self._repair:
             sample = partial(self.parts, _SAMPLED, repaired=False)
             self._repair(frames, start, self.num_frames, self.decode_stored, sample)
-        return frames
 
     def decode_stored(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:
         """What `decode` gives, with the frames as they stand in the file."""
@@ -199,6 +203,14 @@ class Recording:
             starts = starts[np.linspace(0, len(starts) - 1, max_parts).round().astype(int)]
         for start in starts.tolist():
             yield decode(start, min(start + self._part, self.num_frames))
+
+    def pairs(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The whole recording, a part of it at a time: what `decode_stored` gives, and what `decode` does, by one reading."""
+        for start in range(0, self.num_frames, self._part):
+            stored = self.decode_stored(start, min(start + self._part, self.num_frames))
+            repaired = stored.copy()
+            self._put_right(repaired, start)
+            yield stored, repaired
 
     def _tell_repairs(self, what: str) -> None:
         """Tells once a process about lost packets, if there are any; of several workers the first."""

@@ -25,7 +25,7 @@ def damaged_pictures(recording: Recording, path: Path) -> tuple[Iterator[Image.I
     Raises:
         InputError: the recording cannot be read, or no frame of it is damaged.
     """
-    kinds = describe_damage(find_damage(recording, recording.parts(repaired=False)))
+    kinds = describe_damage(find_damage(recording))
     if not kinds:
         raise InputError(f"No frame of {recording.path} is damaged, so there is none to draw: choose --recording.")
     indices = sorted(kinds)

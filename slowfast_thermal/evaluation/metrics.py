@@ -3,10 +3,7 @@
 Letters: K keyframes, C classes, D detections of a class.
 """
 
-import contextlib
-import io
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from slowfast_thermal.pyslowfast import AVAMeter, ava_evaluation, per_image_evaluation
+from slowfast_thermal.pyslowfast import AVAMeter, ava_evaluation, metrics, per_image_evaluation
 
 # AvaBoxes of one person overlap at least this much (intersection over union), as in AVA.
 IOU = 0.5
@@ -74,16 +71,7 @@ class Evaluation:
 
     def rankings_at(self, iou: float) -> list[Ranking]:
         """The same for boxes of one person that overlap at least by `iou`."""
-        place = {keyframe: k for k, keyframe in enumerate(self.keyframes)}
-        matched = {keyframe: _match(self, keyframe, iou) for keyframe in self.detections[0]}
-        rankings = []
-        for c in range(len(self.class_ap)):
-            scores = np.concatenate([np.empty(0), *(scores[c] for scores, _ in matched.values())])
-            correct = np.concatenate([np.empty(0, bool), *(correct[c] for _, correct in matched.values())])
-            owner = [place[keyframe] for keyframe, (scores, _) in matched.items() for _ in scores[c]]
-            order = np.argsort(scores)[::-1]
-            rankings.append(Ranking(scores[order], correct[order], np.array(owner, int)[order]))
-        return rankings
+        return [_in_order(found) for found in _match(len(self.class_ap), self.groundtruth, self.detections, iou)]
 
 
 class DetectionMeter(AVAMeter):
@@ -114,21 +102,21 @@ def evaluate_detections(classes: Sequence[str], groundtruth: AvaBoxes, detection
         classes: names of the C classes, in the order of their ids from 1.
         groundtruth, detections: as in `Evaluation`.
     """
-    categories = [{"id": number, "name": name} for number, name in enumerate(classes, start=1)]
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():  # it prints its whole result
-        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)  # as it finds without any box
-        found = ava_evaluation.run_evaluation(categories, groundtruth, detections, set())
+    found = _match(len(classes), groundtruth, detections, IOU)
     labels = np.concatenate([*groundtruth[1].values(), []])
     num_boxes = {name: int((labels == number).sum()) for number, name in enumerate(classes, start=1)}
-    class_ap = {name: float(found[f"PascalBoxes_PerformanceByCategory/AP@0.5IOU/{name}"]) for name in classes}
-    return Evaluation(
-        mean_ap=float(found["PascalBoxes_Precision/mAP@0.5IOU"]),
-        class_ap={name: ap if num_boxes[name] else None for name, ap in class_ap.items()},
+    class_ap = {name: _average_precision(matches, num_boxes[name]) for name, matches in zip(classes, found)}
+    there = [ap for ap in class_ap.values() if ap is not None]
+    evaluation = Evaluation(
+        mean_ap=float(np.mean(there)) if there else math.nan,
+        class_ap=class_ap,
         num_boxes=num_boxes,
         num_keyframes=len({*groundtruth[0], *detections[0]}),
         groundtruth=groundtruth,
         detections=detections,
     )
+    evaluation.__dict__["rankings"] = [_in_order(matches) for matches in found]  # so that they are not looked for again
+    return evaluation
 
 
 def best_precision(correct: np.ndarray) -> np.ndarray:
@@ -142,17 +130,46 @@ def best_precision(correct: np.ndarray) -> np.ndarray:
     return np.maximum.accumulate(precision[::-1])[::-1]
 
 
-def _match(evaluation: Evaluation, keyframe: str, iou: float) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Scores and correctness of a keyframe's detections, by class."""
+def _match(num_classes: int, groundtruth: AvaBoxes, detections: AvaBoxes, iou: float) -> list[Ranking]:
+    """The detections of each of C classes, keyframe by keyframe, as PySlowFast's evaluation matches them.
 
-    def arrays(found: AvaBoxes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        boxes, labels, scores = (part.get(keyframe, []) for part in found)
-        return np.array(boxes, float).reshape(-1, 4), np.array(labels, int) - 1, np.array(scores, float)
+    That looks at each class in each keyframe. Here it is asked only for classes that somebody there is annotated with: of all others
+    no detection is correct.
+    """
+    place = {keyframe: k for k, keyframe in enumerate(sorted({*groundtruth[0], *detections[0]}))}
+    nobody = np.zeros(0), np.zeros(0, bool), np.zeros(0, int)
+    found: list[list[tuple]] = [[nobody] for _ in range(num_classes)]
+    matcher = per_image_evaluation.PerImageEvaluation(1, iou)
+    for keyframe in detections[0]:
+        true_boxes, true_labels, _ = _arrays(groundtruth, keyframe)
+        boxes, labels, scores = _arrays(detections, keyframe)
+        has_area = (boxes[:, 0] < boxes[:, 2]) & (boxes[:, 1] < boxes[:, 3])
+        for c in range(num_classes):
+            of_class, is_true = has_area & (labels == c), true_labels == c
+            correct = np.zeros(of_class.sum(), bool)
+            if is_true.any() and len(correct):
+                zeros = [np.zeros(is_true.sum(), dtype) for dtype in (int, bool, bool)]
+                _, (correct,) = matcher.compute_object_detection_metrics(
+                    boxes[of_class], scores[of_class], np.zeros(len(correct), int), true_boxes[is_true], *zeros
+                )
+            found[c].append((scores[of_class], correct, np.full(len(correct), place[keyframe])))
+    return [Ranking(*map(np.concatenate, zip(*parts))) for parts in found]
 
-    true_boxes, true_labels, _ = arrays(evaluation.groundtruth)
-    boxes, labels, scores = arrays(evaluation.detections)
-    matcher = per_image_evaluation.PerImageEvaluation(len(evaluation.class_ap), iou)
-    found_scores, correct, *_ = matcher.compute_object_detection_metrics(
-        boxes, scores, labels, true_boxes, true_labels, np.zeros(len(true_boxes), bool), np.zeros(len(true_boxes), bool)
-    )
-    return found_scores, [part.astype(bool) for part in correct]
+
+def _arrays(found: AvaBoxes, keyframe: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes (R, 4), classes (R,) from 0 and scores (R,) of a keyframe."""
+    boxes, labels, scores = (part.get(keyframe, []) for part in found)
+    return np.array(boxes, float).reshape(-1, 4), np.array(labels, int) - 1, np.array(scores, float)
+
+
+def _in_order(matches: Ranking) -> Ranking:
+    order = np.argsort(matches.scores)[::-1]
+    return Ranking(*(part[order] for part in matches))
+
+
+def _average_precision(matches: Ranking, num_boxes: int) -> float | None:
+    """AP by PySlowFast, None without boxes."""
+    if not num_boxes:
+        return None
+    precision, recall = metrics.compute_precision_recall(matches.scores, matches.correct, num_boxes)
+    return float(metrics.compute_average_precision(precision, recall))

@@ -145,7 +145,7 @@ def _check_recordings(findings: Findings, paths: Iterable[Path], settings: DataS
         with findings.guard("recordings")():
             recording = settings.open(path)
             tally = TemperatureTally(settings.temperature_range)
-            damage = find_damage(recording, tally.watch(recording.parts(repaired=False)))
+            damage = find_damage(recording, tally.add)
             recordings[recording.name] = recording
             check_times(findings, recording, measure_times(recording.timestamps))
             if fault := tally.fault(recording):
@@ -194,8 +194,8 @@ def refuse_problems(
         check_times(findings, recording, measure_times(recording.timestamps))
     for recording in recordings[::step]:
         tally = TemperatureTally(settings.temperature_range)
-        for _ in tally.watch(recording.parts(num_parts, repaired=False)):
-            pass
+        for frames in recording.parts(num_parts, repaired=False):
+            tally.add(frames)
         if fault := tally.fault(recording):
             findings.problem("temperatures", fault)
         recording.close()

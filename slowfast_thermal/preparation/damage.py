@@ -19,7 +19,7 @@ Letters: N frames of a recording, K of them, S readings of a frame in raster ord
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,12 +78,12 @@ class Damage:
     flashing: list[int]
 
 
-def find_damage(recording: Recording, stored_parts: Iterable[np.ndarray]) -> Damage:
+def find_damage(recording: Recording, watch: Callable[[np.ndarray], None] = lambda frames: None) -> Damage:
     """Reads a recording through, a part of it at a time.
 
     Args:
         recording: whose frames are put right, else packets count as missing readings.
-        stored_parts: its frames as they stand, which `Recording.parts` gives.
+        watch: is given its frames as they stand, a part at a time.
 
     Raises:
         InputError: frames cannot be read.
@@ -93,7 +93,8 @@ def find_damage(recording: Recording, stored_parts: Iterable[np.ndarray]) -> Dam
     torn, frozen, levels = [], [], []
     missing, num_frames_missing, start = np.zeros(size, int), 0, 0
     differences = {"displaced": [], "repaired": [], "whole": []}
-    for stored, repaired in zip(stored_parts, recording.parts()):
+    for stored, repaired in recording.pairs():
+        watch(stored)
         stored, repaired = stored.reshape(-1, size), repaired.reshape(-1, size)
         earlier = np.concatenate([before[None], stored[:-1]])
         before = stored[-1]

@@ -143,7 +143,7 @@ def measure_readings(recording: Recording) -> Readings:
     low, high, total = np.inf, -np.inf, 0.0
     num_valid = num_missing = num_frames_missing = num_lost = start = 0
     # What was lost is known of frames that have been repaired.
-    for frames, _ in zip(recording.parts(repaired=False), recording.parts()):
+    for frames, _ in recording.pairs():
         valid = ~np.isnan(frames)
         ever_read |= valid.any(axis=0)
         for index, missing in enumerate((~valid).sum(axis=(1, 2)).tolist(), start):

@@ -1,7 +1,5 @@
 """Whether a recording's temperatures can be what they are taken for: their unit, their range, failed reads among them."""
 
-from collections.abc import Iterable, Iterator
-
 import numpy as np
 
 from slowfast_thermal.datasets.recordings import Recording
@@ -60,19 +58,14 @@ class TemperatureTally:
         self.num_readings = self.num_outside = 0
         self._lowest, self._highest = _Lowest(), _Lowest()
 
-    def add(self, readings: np.ndarray) -> None:
-        """Adds readings in degrees Celsius, none of them missing."""
+    def add(self, frames: np.ndarray) -> None:
+        """Adds frames of any shape in degrees Celsius, NaN where a reading is missing."""
+        readings = frames[~np.isnan(frames)]
         low, high = self.range
         self.num_readings += len(readings)
         self.num_outside += len(readings) - int(np.count_nonzero((readings >= low) & (readings <= high)))
         self._lowest.add(readings)
         self._highest.add(-readings)
-
-    def watch(self, parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Hands on what `Recording.parts` gives and adds its readings."""
-        for frames in parts:
-            self.add(frames[~np.isnan(frames)])
-            yield frames
 
     @property
     def span(self) -> tuple[float, float]:
@@ -112,8 +105,8 @@ class TemperatureTally:
 def check_range(recording: Recording, temperature_range: tuple[float, float]) -> None:
     """Raises InputError if nearly all readings of a recording lie outside the range, degrees Celsius, or none is valid."""
     tally = TemperatureTally(temperature_range)
-    for _ in tally.watch(recording.parts(_NUM_PARTS, repaired=False)):
-        pass
+    for frames in recording.parts(_NUM_PARTS, repaired=False):
+        tally.add(frames)
     if tally.num_outside >= MOSTLY_OUTSIDE * tally.num_readings:
         raise InputError(tally.fault(recording))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -67,8 +68,18 @@ class FeatureReader:
         return self._rooms[recording]
 
 
+# What was read of data sets that are still in use: a test and its baselines ask for the same people.
+_read: WeakKeyDictionary[Thermal, People] = WeakKeyDictionary()
+
+
 def read_people(dataset: Thermal) -> People:
     """The people that `dataset` trains or tests on."""
+    if dataset not in _read:
+        _read[dataset] = _read_people(dataset)
+    return _read[dataset]
+
+
+def _read_people(dataset: Thermal) -> People:
     reader = FeatureReader(dataset)
     samples = [dataset.sample(index) for index in range(len(dataset))]
     features = [reader.read(keyframe.recording, keyframe.timestamp, boxes) for keyframe, boxes, _ in samples]

@@ -4,8 +4,9 @@ import torch
 
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.evaluation.ava_files import export_ava_files
-from slowfast_thermal.evaluation.metrics import DetectionMeter
+from slowfast_thermal.evaluation.metrics import DetectionMeter, evaluate_detections
 from slowfast_thermal.evaluation.results import results_table
+from slowfast_thermal.pyslowfast import ava_evaluation
 
 CLASSES = ["standing", "lying", "walking"]
 
@@ -125,3 +126,29 @@ def test_the_table_names_every_class(evaluate):
     lines = table.splitlines()
     assert [line.split()[0] for line in lines[2:5]] == CLASSES
     assert "no boxes" in lines[4] and lines[5].split() == ["mean", "of", "2", "classes", "2", "1.000"]
+
+
+def test_average_precisions_are_those_of_pyslowfasts_own_evaluation():
+    rng = np.random.default_rng(0)
+    names = [f"class {c}" for c in range(6)]
+
+    def boxes(number):
+        corners = rng.random((number, 2, 2)).round(1)  # some without area
+        return np.sort(corners, axis=1).reshape(-1, 4).tolist()
+
+    groundtruth, detections = ({}, {}, {}), ({}, {}, {})
+    for moment in range(60):
+        key, people = f"A,{moment}", boxes(rng.integers(1, 5))
+        if moment % 5:
+            for part, values in zip(groundtruth, (people, rng.integers(1, 6, len(people)), np.ones(len(people)))):
+                part[key] = list(values)
+        found = people + boxes(rng.integers(0, 8))
+        for part, values in zip(detections, (found, rng.integers(1, 7, len(found)), rng.random(len(found)).round(1))):
+            part[key] = list(values)
+    ours = evaluate_detections(names, groundtruth, detections)
+    categories = [{"id": number, "name": name} for number, name in enumerate(names, start=1)]
+    theirs = ava_evaluation.run_evaluation(categories, groundtruth, detections, set())
+    assert ours.mean_ap == theirs["PascalBoxes_Precision/mAP@0.5IOU"] > 0
+    assert ours.class_ap["class 5"] is None and 0 < sum(ranking.correct.sum() for ranking in ours.rankings)
+    for name in names[:5]:
+        assert ours.class_ap[name] == theirs[f"PascalBoxes_PerformanceByCategory/AP@0.5IOU/{name}"]

@@ -16,7 +16,7 @@ def damage_of(tmp_path):
             file["frames"] = frames.reshape(-1, 20, 30)
             file["timestamps"] = np.arange(len(frames)) * 100
         recording = Recording(tmp_path / "a.h5", (-40.0, 300.0), 20.0, packet_length=0)
-        return find_damage(recording, recording.parts(repaired=False))
+        return find_damage(recording)
 
     return find
 

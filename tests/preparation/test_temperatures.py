@@ -28,8 +28,8 @@ def fault_of(path, frames, temperature_range=ROOM, valid_range=(-40.0, 300.0), u
         file["timestamps"] = 100 * np.arange(len(frames))
     recording = Recording(path, valid_range, 20.0, unit)
     tally = TemperatureTally(temperature_range)
-    for _ in tally.watch(recording.parts()):
-        pass
+    for frames in recording.parts():
+        tally.add(frames)
     return tally.fault(recording)
 
 
@@ -110,6 +110,6 @@ def test_the_real_recordings_have_no_fault(real_data):
     for path in sorted((real_data / "frames").glob("*.h5")):
         recording = Recording(path, (-40.0, 300.0), 20.0)
         tally = TemperatureTally(ROOM)
-        for _ in tally.watch(recording.parts()):
-            pass
+        for frames in recording.parts():
+            tally.add(frames)
         assert tally.fault(recording) is None
