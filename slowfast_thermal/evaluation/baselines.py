@@ -14,7 +14,7 @@ from slowfast_thermal.evaluation.people import keyframe_key
 from slowfast_thermal.evaluation.scores import Scores, score, to_ava_boxes
 from slowfast_thermal.preparation.overlap import measure_overlap, overlap_warning
 from slowfast_thermal.trees.forest import Forest
-from slowfast_thermal.trees.people import People, fit_box_trees, fit_trees, read_people
+from slowfast_thermal.trees.people import People, boxed_people, fit_box_trees, fit_trees, read_people
 
 BASELINES = {"box_trees": "trees on the box's four numbers", "feature_trees": "trees on simple features"}
 """The baselines in words, by the names of their files."""
@@ -77,19 +77,22 @@ def assess(evaluation: Evaluation, dataset: Thermal, cfg) -> Assessment:
     )
     overlap = {"clips": len(distances), "sharing": sum(distance.shares_frames for distance in distances)}
     remarks = [warning] if (warning := overlap_warning(distances)) else []
-    predictions = predict_baselines(train, dataset, cfg.RNG_SEED) if node.BASELINES else {}
-    if cfg.MODEL.TREES_WEIGHT == 1:  # they are what is tested
-        predictions.pop("feature_trees", None)
+    # Trees on features are no baseline of themselves.
+    names = [name for name in BASELINES if cfg.MODEL.TREES_WEIGHT < 1 or name != "feature_trees"]
+    predictions = predict_baselines(train, dataset, cfg.RNG_SEED, names) if node.BASELINES else {}
     return compare_with(predictions, evaluation, cfg, overlap, remarks)
 
 
-def predict_baselines(train: Thermal, test: Thermal, seed: int) -> dict[str, AvaBoxes]:
-    """The predictions of each of BASELINES for the people of `test`."""
-    known, asked = read_people(train), read_people(test)
-    return {
-        "box_trees": _boxes(asked, fit_box_trees(known, train.classes, seed).predict(asked.box_features)),
-        "feature_trees": _boxes(asked, fit_trees(known, train.classes, seed).predict(asked.features)),
-    }
+def predict_baselines(
+    train: Thermal, test: Thermal, seed: int, names: Sequence[str] = tuple(BASELINES)
+) -> dict[str, AvaBoxes]:
+    """The predictions of the named BASELINES for the people of `test`."""
+    asked, scores = boxed_people(test), {}
+    if "box_trees" in names:
+        scores["box_trees"] = fit_box_trees(boxed_people(train), train.classes, seed).predict(asked.box_features)
+    if "feature_trees" in names:
+        scores["feature_trees"] = fit_trees(read_people(train), train.classes, seed).predict(read_people(test).features)
+    return {name: _boxes(asked, found) for name, found in scores.items()}
 
 
 def predict_trees(forest: Forest, dataset: Thermal) -> AvaBoxes:

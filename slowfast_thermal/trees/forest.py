@@ -50,12 +50,14 @@ class Forest:
         return np.concatenate([np.zeros((0, len(self.classes))), *scores]).astype(np.float32)
 
     def _predict(self, x: np.ndarray) -> np.ndarray:
-        rows = np.arange(len(x))[:, None]
+        # `take` from flat arrays is several times as fast as an index of each axis.
+        first = np.arange(len(x))[:, None] * x.shape[1]
+        values, children = np.ascontiguousarray(x).reshape(-1), self.children.reshape(-1)
         node = np.broadcast_to(self.roots, (len(x), len(self.roots)))
-        while (self.leaf[node] < 0).any():
-            goes_right = x[rows, self.feature[node]] > self.threshold[node]
-            node = self.children[node, goes_right.astype(np.intp)]
-        return self.shares[self.leaf[node]].mean(1, dtype=np.float64)
+        while (self.leaf.take(node) < 0).any():
+            goes_right = values.take(first + self.feature.take(node)) > self.threshold.take(node)
+            node = children.take(2 * node + goes_right)
+        return self.shares[self.leaf.take(node)].mean(1, dtype=np.float64)
 
     def save(self, path: str | Path) -> None:
         """Writes a `.npz` file that `load_forest` reads."""

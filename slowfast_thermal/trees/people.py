@@ -1,7 +1,7 @@
 """The features and the trees of a data set's people."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -31,14 +31,15 @@ class People:
         keyframes: (P) the keyframe of each person.
         boxes: (P, 4) float32 x1, y1, x2, y2, each divided by the image size.
         labels: (P, C), 1 for a person's actions.
-        box_features, features: (P, 4) and (P, F) float32, BOX_FEATURES and FEATURES.
+        box_features, features: (P, 4) and (P, F) float32, BOX_FEATURES and FEATURES; the latter are read from the recordings,
+            None where only the boxes are asked for.
     """
 
     keyframes: list[Keyframe]
     boxes: np.ndarray
     labels: np.ndarray
     box_features: np.ndarray
-    features: np.ndarray
+    features: np.ndarray | None = None
 
 
 class FeatureReader:
@@ -75,21 +76,23 @@ _read: WeakKeyDictionary[Thermal, People] = WeakKeyDictionary()
 def read_people(dataset: Thermal) -> People:
     """The people that `dataset` trains or tests on."""
     if dataset not in _read:
-        _read[dataset] = _read_people(dataset)
+        reader = FeatureReader(dataset)
+        samples = (dataset.sample(index)[:2] for index in range(len(dataset)))
+        features = [reader.read(keyframe.recording, keyframe.timestamp, boxes) for keyframe, boxes in samples]
+        features = np.concatenate([np.zeros((0, len(FEATURES)), np.float32), *features])
+        _read[dataset] = replace(boxed_people(dataset), features=features)
     return _read[dataset]
 
 
-def _read_people(dataset: Thermal) -> People:
-    reader = FeatureReader(dataset)
+def boxed_people(dataset: Thermal) -> People:
+    """The same without their features, for which no recording is read."""
     samples = [dataset.sample(index) for index in range(len(dataset))]
-    features = [reader.read(keyframe.recording, keyframe.timestamp, boxes) for keyframe, boxes, _ in samples]
     boxes = np.concatenate([np.zeros((0, 4), np.float32), *(boxes for _, boxes, _ in samples)])
     return People(
         keyframes=[keyframe for keyframe, boxes, _ in samples for _ in boxes],
         boxes=boxes,
         labels=np.concatenate([np.zeros((0, len(dataset.classes)), np.float32), *(labels for _, _, labels in samples)]),
         box_features=box_features(boxes),
-        features=np.concatenate([np.zeros((0, len(FEATURES)), np.float32), *features]),
     )
 
 
