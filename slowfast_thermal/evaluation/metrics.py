@@ -106,9 +106,9 @@ def evaluate_detections(classes: Sequence[str], groundtruth: AvaBoxes, detection
     labels = np.concatenate([*groundtruth[1].values(), []])
     num_boxes = {name: int((labels == number).sum()) for number, name in enumerate(classes, start=1)}
     class_ap = {name: _average_precision(matches, num_boxes[name]) for name, matches in zip(classes, found)}
-    there = [ap for ap in class_ap.values() if ap is not None]
+    aps = np.array([*class_ap.values()], float)  # NaN without boxes
     evaluation = Evaluation(
-        mean_ap=float(np.mean(there)) if there else math.nan,
+        mean_ap=float(np.nanmean(aps)) if any(num_boxes.values()) else math.nan,
         class_ap=class_ap,
         num_boxes=num_boxes,
         num_keyframes=len({*groundtruth[0], *detections[0]}),
