@@ -127,6 +127,8 @@ def suggest(
     """
     if number < 1 or not 0 < gap < np.inf:
         raise InputError(f"{number} moments, {gap:g} seconds apart: give a positive number of both.")
+    if not Path(root).is_dir():
+        raise InputError(f"Folder '{root}' does not exist: give that of the data set.")
     moments, classes = _read(Path(predictions))
     labelled, times = np.zeros(len(classes), int), {}
     for path in (Path(root) / name for name in annotations):

@@ -94,6 +94,11 @@ def test_bad_input_is_told_in_one_sentence(tmp_path, lines, number, message):
         suggest(tmp_path, write(tmp_path / "tracks.jsonl", *lines), number, [])
 
 
+def test_a_data_set_that_does_not_exist_is_told(tmp_path):
+    with pytest.raises(InputError, match="nowhere' does not exist"):
+        suggest(tmp_path / "nowhere", write(tmp_path / "tracks.jsonl", line(0, {"walking": 1.0})), 1, [])
+
+
 def test_where_classes_are_rare_suggested_moments_teach_more_than_random_ones(monkeypatch):
     """Hours in which nearly everyone walks: trees know more after 20 suggested moments than after 20 random ones."""
     monkeypatch.setattr(forest, "NUM_TREES", 100)
