@@ -61,7 +61,7 @@ def test_only_runs_that_a_file_lacks_are_made(synthetic_data, tmp_path, monkeypa
     assert [seed for _, _, _, seed, _ in made] == [0, 1]
     (row,) = table["annotations"]
     assert (row["seeds"], row["reach it"], row["s until then"], row["best mAP"], row["s a step"]) == (2, 2, 8, 0.7, 3)
-    assert list(json.loads(path.read_text())["annotations"]["recipes"]["TREES"]) == ["0", "1"]
+    assert list(json.loads(path.read_text())["folds"]["annotations"]["recipes"]["TREES"]) == ["0", "1"]
 
 
 @pytest.mark.slow

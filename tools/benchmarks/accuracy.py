@@ -28,7 +28,7 @@ from slowfast_thermal.engine.trees import average_with_trees, run_trees
 from slowfast_thermal.evaluation.bootstrap import measure as measures
 from slowfast_thermal.evaluation.metrics import Evaluation, evaluate_detections
 from slowfast_thermal.files import replacing
-from tools.benchmarks.common import CONFIGS, REPOSITORY
+from tools.benchmarks.common import CONFIGS, REPOSITORY, environment
 from tools.benchmarks.step import PLAIN
 
 _WITH_TREES = ("MODEL.TREES_WEIGHT", "0.5")
@@ -139,8 +139,8 @@ def _run(recipe: str, data: str, fold: Path, seed: int, minutes: float) -> dict[
             str(60 * minutes),
             *overrides,
         ]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, stdout=subprocess.DEVNULL)
+        one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+        subprocess.run(command, cwd=REPOSITORY, env=one_thread, check=True, stdout=subprocess.DEVNULL)
         return json.loads((Path(folder) / "curve.json").read_text())
 
 
@@ -183,23 +183,23 @@ def measure(
     Returns:
         By fold, a table of the recipes.
     """
-    found = json.loads(path.read_text()) if path.is_file() else {}
+    found = json.loads(path.read_text()) if path.is_file() else {"environment": environment(torch.device("cpu"))}
+    of_folds = found.setdefault("folds", {})
     for recipe in recipes:
         for fold, target in folds:
-            place = found.setdefault(fold.name, {"mAP to reach": target, "recipes": {}})["recipes"].setdefault(
-                recipe, {}
-            )
+            of_recipes = of_folds.setdefault(fold.name, {"mAP to reach": target, "recipes": {}})["recipes"]
+            of_seeds = of_recipes.setdefault(recipe, {})
             for seed in map(str, range(seeds)):
-                if seed not in place:
-                    place[seed] = _run(recipe, data, fold, int(seed), minutes)
+                if seed not in of_seeds:
+                    of_seeds[seed] = _run(recipe, data, fold, int(seed), minutes)
                     with replacing(path) as temporary:
                         Path(temporary).write_text(json.dumps(found, indent=1) + "\n")
-    return {
-        name: [
-            {"recipe": recipe, **summarize(runs, of["mAP to reach"])} for recipe, runs in of["recipes"].items() if runs
-        ]
-        for name, of in found.items()
-    }
+    return {name: table(of["recipes"], of["mAP to reach"]) for name, of in of_folds.items()}
+
+
+def table(recipes: dict[str, dict[str, dict]], target: float) -> list[dict[str, object]]:
+    """A row for each recipe that has runs."""
+    return [{"recipe": recipe, **summarize(runs, target)} for recipe, runs in recipes.items() if runs]
 
 
 if __name__ == "__main__":
