@@ -1,5 +1,6 @@
 """Decoded recordings kept in memory, as many as fit."""
 
+import numpy as np
 import torch
 
 from slowfast_thermal.datasets.recordings import Recording
@@ -43,6 +44,10 @@ class RecordingCache:
             if len(self._open) > _MAX_OPEN:
                 self._open.pop(next(iter(self._open))).close()
         return recording
+
+    def timestamps(self, name: str) -> np.ndarray:
+        """(N,) int64 milliseconds of a recording's frames, for which it is not decoded."""
+        return self._recordings[name].timestamps
 
     def __iter__(self):
         return iter(self._recordings.values())

@@ -182,7 +182,7 @@ class Thermal(torch.utils.data.Dataset):
 
     def timestamps(self, recording: str) -> np.ndarray:
         """(N,) int64 milliseconds of the N frames of a recording."""
-        return self._cache[recording].timestamps
+        return self._cache.timestamps(recording)
 
     def __getitem__(self, key: int | tuple[int, int]) -> tuple:
         """One clip with its people.

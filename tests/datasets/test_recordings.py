@@ -303,3 +303,24 @@ def test_a_foreign_hdf5_file_is_named(tmp_path):
         file["weights"] = np.zeros(3)
     with pytest.raises(InputError, match=r"a\.h5 has no data set 'frames'"):
         open_recording(tmp_path / "a.h5")
+
+
+def test_its_times_are_known_of_a_recording_that_is_not_decoded(tmp_path):
+    path = write(tmp_path / "A.h5", np.full((6, 4, 5), 20.0, np.float32), 7 * np.arange(6))
+    cache = RecordingCache([open_recording(path)], max_bytes=10**6)
+    assert cache.timestamps("A").tolist() == [0, 7, 14, 21, 28, 35] and cache.nbytes == 0
+    assert cache["A"].num_frames == 6 and cache.nbytes > 0
+
+
+def test_a_recording_is_given_as_it_stands_and_put_right_by_one_reading(tmp_path, monkeypatch):
+    frames = np.random.default_rng(0).normal(20, 1, (70, 4, 5)).astype(np.float32)
+    frames[3, 1, 2] = DEAD
+    recording = open_recording(write(tmp_path / "A.h5", frames), packet_length=0)
+    read = []
+    plain = Recording.read_stored
+    monkeypatch.setattr(Recording, "read_stored", lambda self, *given: read.append(given) or plain(self, *given))
+    pairs = list(recording.pairs())
+    assert len(read) == len(pairs) and np.isnan(pairs[0][0][3, 1, 2])
+    expected = list(recording.parts(repaired=False)), list(recording.parts())
+    for (stored, repaired), a, b in zip(pairs, *expected):
+        assert np.array_equal(stored, a, equal_nan=True) and np.array_equal(repaired, b, equal_nan=True)
