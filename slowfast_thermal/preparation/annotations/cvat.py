@@ -90,8 +90,9 @@ class _Videos:
 def _video(path: Path, meta: Element | None) -> _Video:
     told = [] if meta is None else [node.text for tag in ("source", "name") for node in meta.iter(tag) if node.text]
     size = None if meta is None else next(meta.iter("original_size"), None)
-    pixels = size and size_of(size.findtext("width"), size.findtext("height"), f"{path}, original_size")
-    return _Video(told[0] if told else path.stem, pixels)
+    if size is not None:
+        size = size_of(size.findtext("width"), size.findtext("height"), f"{path}, original_size")
+    return _Video(told[0] if told else path.stem, size)
 
 
 def _of_image(where: str, image: Element, videos: _Videos, notes: Counter) -> AnnotatedFrame:
