@@ -101,7 +101,8 @@ def _region(region: object, where: str) -> _Region:
     kind = field(region, "type", str, where)
     size = size_of(region.get("original_width", 100), region.get("original_height", 100), where)
     number = str(region.get("id", ""))
-    return _Region(where, kind, number, str(region.get("from_name", kind)), field(region, "value", dict, where), size)
+    value = field(region, "value", dict, where) if "value" in region else {}  # a relation has none
+    return _Region(where, kind, number, str(region.get("from_name", kind)), value, size)
 
 
 def _source(data: dict, where: str) -> str:

@@ -230,14 +230,16 @@ def test_label_studio_images_with_choices_and_turned_rectangles(imports):
     }
     turned = rectangle((130, 40, 180, 70), "human", rotation=90)
     sitting = {**choice, "id": "s", "value": {"choices": ["sitting"]}}
+    relation = {"type": "relation", "from_id": "r", "to_id": "s", "direction": "right"}
     tasks = [
-        studio_task("HALL_R1_000003.png", [rectangle(WALKER[2], "person"), choice]),
+        studio_task("HALL_R1_000003.png", [rectangle(WALKER[2], "person"), choice, relation]),
         studio_task("HALL_R2_000007.png", [{**turned, "id": "s"}, sitting]),
         {"id": 9, "data": {"image": "/data/upload/3/1a2b3c4d-HALL_R2_000008.png"}, "annotations": []},
     ]
     imports.run("label-studio", imports.write("project.json", tasks))
     assert imports.people() == [WALKER, SITTER]
     assert any("nobody annotated" in line for line in imports.told)
+    assert imports.summary.skipped_boxes == {"a relation, not a rectangle": 1}
 
 
 def test_label_studio_videos_are_interpolated_between_boxes_and_end_where_they_are_not_enabled(imports):
