@@ -142,12 +142,12 @@ def test_a_folder_that_differs_is_not_left(crops, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_library_that_is_missing_is_named(crops, tmp_path, monkeypatch):
+def test_a_library_that_is_missing_is_named(traced, tmp_path, monkeypatch):
     def export(*arguments, **options):
         raise ModuleNotFoundError("No module named 'onnxscript'", name="onnxscript")
 
     monkeypatch.setattr(torch.onnx, "export", export)
-    cfg, model, checkpoint = crops
+    cfg, model, checkpoint, _ = traced
     with pytest.raises(InputError, match=r"needs onnxscript: pip install onnxscript\.$"):
         folder.export_folder(tmp_path / "folder", cfg, ["a"] * 8, checkpoint, model)
 
