@@ -7,6 +7,7 @@ the same pixel, else the next, else a given temperature.
 Letters: N frames of a recording, K of them, H, W pixels.
 """
 
+import itertools
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -206,8 +207,7 @@ class Recording:
 
     def pairs(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The whole recording, a part of it at a time: what `decode_stored` gives, and what `decode` does, by one reading."""
-        for start in range(0, self.num_frames, self._part):
-            stored = self.decode_stored(start, min(start + self._part, self.num_frames))
+        for start, stored in zip(itertools.count(0, self._part), self.parts(repaired=False)):
             repaired = stored.copy()
             self._put_right(repaired, start)
             yield stored, repaired

@@ -24,7 +24,7 @@ from slowfast_thermal.engine.device import autocast, current_device, to_device
 from slowfast_thermal.engine.exported import ExportedNetwork
 from slowfast_thermal.engine.finding import detector_of, evaluate_network, follower
 from slowfast_thermal.engine.processes import gather_rows, remember
-from slowfast_thermal.engine.trees import average_with_trees, beside, run_trees
+from slowfast_thermal.engine.trees import average_with_trees, beside, evaluate_with_trees, run_trees
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.ava_files import export_ava_files, read_ava_files
 from slowfast_thermal.evaluation.baselines import assess
@@ -214,8 +214,7 @@ def _test(loader: DataLoader, cfg) -> tuple[Path, Evaluation]:
         return path, evaluate_detections(dataset.classes, groundtruth, predicted)
     path, evaluation = _test_network(loader, cfg)
     if weight:
-        averaged = average_with_trees(evaluation.detections, beside(path), dataset, weight)
-        evaluation = evaluate_detections(dataset.classes, evaluation.groundtruth, averaged)
+        evaluation = evaluate_with_trees(evaluation, beside(path), dataset, weight)
     return path, evaluation
 
 

@@ -11,7 +11,7 @@ from slowfast_thermal import pyslowfast
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.baselines import predict_trees
-from slowfast_thermal.evaluation.metrics import AvaBoxes
+from slowfast_thermal.evaluation.metrics import AvaBoxes, Evaluation, evaluate_detections
 from slowfast_thermal.files import replacing
 from slowfast_thermal.trees.features import FEATURES
 from slowfast_thermal.trees.forest import Forest, load_forest
@@ -57,6 +57,12 @@ def average_with_trees(detections: AvaBoxes | None, path: Path, dataset: Thermal
     """
     trees = predict_trees(load_trees(path, dataset.classes), dataset)
     return trees if detections is None else average(detections, trees, weight)
+
+
+def evaluate_with_trees(evaluation: Evaluation, path: Path, dataset: Thermal, weight: float) -> Evaluation:
+    """The evaluation of a network's people with its scores averaged with those of the trees; see `average_with_trees`."""
+    averaged = average_with_trees(evaluation.detections, path, dataset, weight)
+    return evaluate_detections(dataset.classes, evaluation.groundtruth, averaged)
 
 
 def average(detections: AvaBoxes, trees: AvaBoxes, weight: float) -> AvaBoxes:

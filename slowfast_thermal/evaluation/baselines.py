@@ -83,9 +83,7 @@ def assess(evaluation: Evaluation, dataset: Thermal, cfg) -> Assessment:
     return compare_with(predictions, evaluation, cfg, overlap, remarks)
 
 
-def predict_baselines(
-    train: Thermal, test: Thermal, seed: int, names: Sequence[str] = tuple(BASELINES)
-) -> dict[str, AvaBoxes]:
+def predict_baselines(train: Thermal, test: Thermal, seed: int, names: Sequence[str]) -> dict[str, AvaBoxes]:
     """The predictions of the named BASELINES for the people of `test`."""
     asked, scores = boxed_people(test), {}
     if "box_trees" in names:

@@ -63,19 +63,20 @@ def difference_from(frame: np.ndarray, background: np.ndarray) -> np.ndarray:
     """(H, W) degrees by which a frame is warmer than a background (H, W), but for what the whole picture has drifted."""
     difference = frame - background
     ordered = np.sort(difference, axis=None)
-    drift = _middle(ordered)
+    drift = middle(ordered)
     # The median again, of empty pixels alone: people would pull it up, frame after frame.
     ordered -= drift
     empty = ordered[np.searchsorted(ordered, -_EMPTY) : np.searchsorted(ordered, _EMPTY, side="right")]
     difference -= drift
     if len(empty):
-        difference -= _middle(empty)
+        difference -= middle(empty)
     return difference
 
 
-def _middle(ordered: np.ndarray) -> np.ndarray:
-    """The median of (S,) values in their order, which is found faster so than by np.median."""
-    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+def middle(ordered: np.ndarray) -> np.ndarray:
+    """The median of (..., S) values that are sorted along the last axis, found several times as fast so as by np.median."""
+    size = ordered.shape[-1]
+    return (ordered[..., (size - 1) // 2] + ordered[..., size // 2]) / 2
 
 
 def still_background(frames: np.ndarray) -> np.ndarray:

@@ -9,6 +9,8 @@ Letters: T frames, S sampled times, H, W sensor pixels, h, w pixels of a box and
 
 import numpy as np
 
+from slowfast_thermal.people.background import middle
+
 # Milliseconds from the moment at which frames are sampled.
 _STEP = 250
 _OFFSETS = np.arange(-8000, 8001, _STEP)
@@ -84,9 +86,7 @@ def person_features(
 
 
 def _above_median(frames: np.ndarray) -> np.ndarray:
-    ordered = np.sort(frames.reshape(len(frames), -1), axis=1)  # several times as fast as np.median
-    last = ordered.shape[1] - 1
-    return frames - ((ordered[:, last // 2] + ordered[:, (last + 1) // 2]) / 2)[:, None, None]
+    return frames - middle(np.sort(frames.reshape(len(frames), -1), axis=1))[:, None, None]
 
 
 def _neighbours(times: np.ndarray, moment: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

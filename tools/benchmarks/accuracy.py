@@ -24,9 +24,9 @@ from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.engine import train as engine
 from slowfast_thermal.engine.tasks import Task, task_of
 from slowfast_thermal.engine.test import test
-from slowfast_thermal.engine.trees import average_with_trees, run_trees
+from slowfast_thermal.engine.trees import evaluate_with_trees, run_trees
 from slowfast_thermal.evaluation.bootstrap import measure as measures
-from slowfast_thermal.evaluation.metrics import Evaluation, evaluate_detections
+from slowfast_thermal.evaluation.metrics import Evaluation
 from slowfast_thermal.files import replacing
 from tools.benchmarks.common import CONFIGS, REPOSITORY, environment
 from tools.benchmarks.step import PLAIN
@@ -39,7 +39,6 @@ _AVA = (
     "SOLVER.LRS [1,0.1,0.01,0.001] SOLVER.MAX_EPOCH 20 SOLVER.WARMUP_EPOCHS 5.0 SOLVER.WARMUP_START_LR 0.000125 "
     "SOLVER.WEIGHT_DECAY 1e-7 SOLVER.NESTEROV True MODEL.DROPOUT_RATE 0.5"
 ).split()
-BASELINE = "PySlowFast, 256x384"
 RECIPES = {
     "TREES": ("TREES", ()),
     "PEOPLE_SMALL": ("PEOPLE_SMALL", ()),
@@ -50,7 +49,7 @@ RECIPES = {
     "SLOWFAST_SMALL": ("SLOWFAST_SMALL", ()),
     "SLOWFAST_4x16_R50_SCRATCH": ("SLOWFAST_4x16_R50_SCRATCH", ()),
     "SLOWFAST_4x16_R50_SCRATCH_IA": ("SLOWFAST_4x16_R50_SCRATCH_IA", ()),
-    BASELINE: ("SLOWFAST_4x16_R50_SCRATCH", (*PLAIN, *_AVA)),
+    "PySlowFast, 256x384": ("SLOWFAST_4x16_R50_SCRATCH", (*PLAIN, *_AVA)),
     "SLOWFAST_8x8_R101": ("SLOWFAST_8x8_R101", ()),
     "SLOWFAST_8x8_R101_DENSE_IA": ("SLOWFAST_8x8_R101_DENSE_IA", ()),
 }
@@ -83,9 +82,7 @@ class _Timed:
         seconds, start = self.seconds, time.process_time()
         evaluation = self._task.evaluate(model, loader, after_batch)
         if weight := self._cfg.MODEL.TREES_WEIGHT:
-            trees = run_trees(self._cfg.OUTPUT_DIR)
-            averaged = average_with_trees(evaluation.detections, trees, loader.dataset, weight)
-            evaluation = evaluate_detections(loader.dataset.classes, evaluation.groundtruth, averaged)
+            evaluation = evaluate_with_trees(evaluation, run_trees(self._cfg.OUTPUT_DIR), loader.dataset, weight)
         self._evaluating += time.process_time() - start
         scores = {name: None if math.isnan(score) else score for name, score in measures(evaluation).items()}
         self.curve.append({"seconds": seconds, "mAP": scores["mAP"], "t5": scores["t5"]})
