@@ -13,9 +13,9 @@ from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.baselines import predict_trees
 from slowfast_thermal.evaluation.metrics import AvaBoxes, Evaluation, evaluate_detections
 from slowfast_thermal.files import replacing
-from slowfast_thermal.trees.features import FEATURES
+from slowfast_thermal.trees.features import BOX_FEATURES, FEATURES
 from slowfast_thermal.trees.forest import Forest, load_forest
-from slowfast_thermal.trees.people import fit_trees, read_people
+from slowfast_thermal.trees.people import fit_trees, knows_place, read_people
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def fit_run_trees(cfg) -> None:
     path = run_trees(cfg.OUTPUT_DIR)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        fit_trees(people, dataset.classes, cfg.RNG_SEED).save(file)
+        fit_trees(people, dataset.classes, cfg.RNG_SEED, knows_place(cfg)).save(file)
     logger.info("Fitted trees on simple features of %d people: %s.", len(people.boxes), path)
 
 
@@ -93,6 +93,6 @@ def load_trees(path: Path, classes: list[str] | None = None) -> Forest:
     forest = load_forest(path)
     if classes is not None and forest.classes != classes:
         raise InputError(f"{path} holds trees for other classes than the annotations: train them on the same list.")
-    if forest.features != FEATURES:
+    if forest.features not in (FEATURES, FEATURES + BOX_FEATURES):
         raise InputError(f"{path} holds trees on other features than this version's: train them again.")
     return forest

@@ -14,7 +14,7 @@ from slowfast_thermal.evaluation.people import keyframe_key
 from slowfast_thermal.evaluation.scores import Scores, score, to_ava_boxes
 from slowfast_thermal.preparation.overlap import measure_overlap, overlap_warning
 from slowfast_thermal.trees.forest import Forest
-from slowfast_thermal.trees.people import People, boxed_people, fit_box_trees, fit_trees, read_people
+from slowfast_thermal.trees.people import People, boxed_people, fit_box_trees, fit_trees, knows_place, read_people
 
 BASELINES = {"box_trees": "trees on the box's four numbers", "feature_trees": "trees on simple features"}
 """The baselines in words, by the names of their files."""
@@ -78,7 +78,8 @@ def assess(evaluation: Evaluation, dataset: Thermal, cfg) -> Assessment:
     overlap = {"clips": len(distances), "sharing": sum(distance.shares_frames for distance in distances)}
     remarks = [warning] if (warning := overlap_warning(distances)) else []
     # Trees on features are no baseline of themselves.
-    names = [name for name in BASELINES if cfg.MODEL.TREES_WEIGHT < 1 or name != "feature_trees"]
+    is_itself = cfg.MODEL.TREES_WEIGHT == 1 and not knows_place(cfg)
+    names = [name for name in BASELINES if not (is_itself and name == "feature_trees")]
     predictions = predict_baselines(train, dataset, cfg.RNG_SEED, names) if node.BASELINES else {}
     return compare_with(predictions, evaluation, cfg, overlap, remarks)
 
@@ -96,7 +97,7 @@ def predict_baselines(train: Thermal, test: Thermal, seed: int, names: Sequence[
 def predict_trees(forest: Forest, dataset: Thermal) -> AvaBoxes:
     """The predictions of trees on simple features for the people of a data set."""
     people = read_people(dataset)
-    return _boxes(people, forest.predict(people.features))
+    return _boxes(people, forest.predict(people.inputs))
 
 
 def _boxes(people: People, scores: np.ndarray) -> AvaBoxes:

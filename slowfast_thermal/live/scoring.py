@@ -11,7 +11,7 @@ import numpy as np
 
 from slowfast_thermal.datasets.clip_frames import ClipFrames, nearest_frames
 from slowfast_thermal.datasets.planes import planes
-from slowfast_thermal.trees.features import known_frames, person_features, sampled_frames
+from slowfast_thermal.trees.features import box_features, known_frames, person_features, sampled_frames
 from slowfast_thermal.trees.forest import Forest
 
 Run = Callable[[Mapping[str, np.ndarray]], Sequence[np.ndarray]]
@@ -194,4 +194,5 @@ class Scorer:
     def _features(self, moment: Moment) -> np.ndarray:
         times = moment.times[: known_frames(moment.times, moment.time, self._clips.frames.position)]
         places = sampled_frames(times, moment.time)
-        return person_features(moment.frames[places], times[places], moment.time, moment.boxes, moment.room)
+        features = person_features(moment.frames[places], times[places], moment.time, moment.boxes, moment.room)
+        return np.concatenate([features, box_features(moment.boxes)], 1)

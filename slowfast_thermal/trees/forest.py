@@ -45,7 +45,7 @@ class Forest:
     shares: np.ndarray
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """(P, C) float32 probabilities from (P, F) float32 features."""
+        """(P, C) float32 probabilities from (P, F) float32 features, behind which others may stand."""
         scores = [self._predict(x[start : start + _CHUNK]) for start in range(0, len(x), _CHUNK)]
         return np.concatenate([np.zeros((0, len(self.classes))), *scores]).astype(np.float32)
 
@@ -98,6 +98,22 @@ def fit_forest(x: np.ndarray, labels: np.ndarray, classes: Sequence[str], featur
         threshold=np.concatenate([tree.threshold for tree in trees]),
         leaf=np.where(is_leaf, is_leaf.cumsum() - 1, -1).astype(np.int32),
         shares=shares,
+    )
+
+
+def join_forests(first: Forest, second: Forest) -> Forest:
+    """The trees of both, which count the same, on the features of the first and then those of the second; for the same classes."""
+    num_nodes, num_leaves = len(first.leaf), len(first.shares)
+    leaf = np.where(second.leaf < 0, second.leaf, second.leaf + np.int32(num_leaves))
+    return Forest(
+        classes=first.classes,
+        features=first.features + second.features,
+        roots=np.concatenate([first.roots, second.roots + np.int32(num_nodes)]),
+        children=np.concatenate([first.children, second.children + np.int32(num_nodes)]),
+        feature=np.concatenate([first.feature, second.feature + np.int16(len(first.features))]),
+        threshold=np.concatenate([first.threshold, second.threshold]),
+        leaf=np.concatenate([first.leaf, leaf]),
+        shares=np.concatenate([first.shares, second.shares]),
     )
 
 

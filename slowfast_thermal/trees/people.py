@@ -17,7 +17,7 @@ from slowfast_thermal.trees.features import (
     person_features,
     sampled_frames,
 )
-from slowfast_thermal.trees.forest import Forest, fit_forest
+from slowfast_thermal.trees.forest import Forest, fit_forest, join_forests
 
 # Frames of a recording, spread over it, that tell what the room looks like without people.
 _ROOM_FRAMES = 500
@@ -40,6 +40,11 @@ class People:
     labels: np.ndarray
     box_features: np.ndarray
     features: np.ndarray | None = None
+
+    @property
+    def inputs(self) -> np.ndarray:
+        """(P, F + 4) float32, FEATURES and BOX_FEATURES: what trees are given, whether they look at the place or not."""
+        return np.concatenate([self.features, self.box_features], 1)
 
 
 class FeatureReader:
@@ -96,9 +101,15 @@ def boxed_people(dataset: Thermal) -> People:
     )
 
 
-def fit_trees(people: People, classes: Sequence[str], seed: int) -> Forest:
-    """Trees on the FEATURES of people."""
-    return fit_forest(people.features, people.labels, classes, FEATURES, seed)
+def fit_trees(people: People, classes: Sequence[str], seed: int, with_place: bool = False) -> Forest:
+    """Trees on the FEATURES of people, `with_place` and as many of `fit_box_trees`."""
+    forest = fit_forest(people.features, people.labels, classes, FEATURES, seed)
+    return join_forests(forest, fit_box_trees(people, classes, seed)) if with_place else forest
+
+
+def knows_place(cfg) -> bool:
+    """Whether trees look at where people are as well, as the network does."""
+    return cfg.THERMAL.BOX_FEATURES == "size_and_place"
 
 
 def fit_box_trees(people: People, classes: Sequence[str], seed: int) -> Forest:

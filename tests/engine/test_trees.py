@@ -40,6 +40,13 @@ def test_trees_alone_need_no_network_and_later_no_training_data(synthetic_data, 
     np.testing.assert_array_equal(predicted(again), predicted(folder))
 
 
+def test_trees_that_know_the_place_are_the_mean_of_both_baselines(synthetic_data, small_config):
+    place = ("THERMAL.BOX_FEATURES", "size_and_place", "MODEL.TREES_WEIGHT", 1, "THERMAL.BASELINES", True)
+    folder = run(small_config(synthetic_data, *place))
+    expected = (predicted(folder, "box_trees") + predicted(folder, "feature_trees")) / 2
+    np.testing.assert_allclose(predicted(folder), expected, atol=1e-6)
+
+
 def test_network_and_trees_are_averaged_by_their_weight(synthetic_data, small_config, tmp_path):
     quick = ("SOLVER.MAX_EPOCH", 1, "MODEL.TREES_WEIGHT")
     both = run(small_config(synthetic_data, *quick, 0.25))

@@ -20,7 +20,7 @@ from slowfast_thermal.live.scoring import ClipSettings, Scorer
 from slowfast_thermal.live.sources import Stream, open_source
 from slowfast_thermal.people.blobs import BlobFinder
 from slowfast_thermal.people.tracks import track_recording
-from slowfast_thermal.trees.features import FEATURES
+from slowfast_thermal.trees.features import BOX_FEATURES, FEATURES
 from tests.live.conftest import CONFIGURATION
 from tests.live.watching import Watch, given, parts, same, wait_until
 
@@ -132,7 +132,8 @@ class Features:
 @pytest.mark.parametrize("trees", [False, True])
 def test_at_position_1_nothing_after_a_moment_changes_its_scores(frames, trees):
     last = Predictor.from_checkpoint(CONFIGURATION, "SIMULATED", ["THERMAL.KEYFRAME_POSITION", "1.0"])
-    classes = [*last.classes, *FEATURES][: len(FEATURES)]
+    inputs = [*FEATURES, *BOX_FEATURES]
+    classes = [*last.classes, *inputs][: len(inputs)]
 
     def watched(played):
         settings = ClipSettings.from_config(last.cfg)

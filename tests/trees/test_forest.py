@@ -5,7 +5,7 @@ import pytest
 from sklearn.ensemble import ExtraTreesClassifier
 
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.trees.forest import NUM_TREES, fit_forest, load_forest
+from slowfast_thermal.trees.forest import NUM_TREES, fit_forest, join_forests, load_forest
 
 CLASSES = ["standing", "lying", "never seen", "walking"]
 
@@ -50,6 +50,17 @@ def test_a_person_with_two_actions_counts_for_both():
     labels = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1], [0, 0, 1]])
     scores = fit_forest(x, labels, CLASSES[:3], ["size"], seed=0).predict(x)
     np.testing.assert_allclose(scores, [[0.5, 0.5, 0]] * 2 + [[0, 0, 1]] * 2, atol=1e-6)
+
+
+def test_trees_of_two_forests_count_the_same_each_on_its_own_features(people, forest, tmp_path):
+    x, labels = people
+    other = fit_forest(x[:, :2], labels, CLASSES, ["f", "g"], seed=3)
+    join_forests(forest, other).save(tmp_path / "trees.npz")
+    joined = load_forest(tmp_path / "trees.npz")
+    new = np.random.default_rng(2).normal(size=(50, 5)).astype(np.float32)
+    expected = (forest.predict(new) + other.predict(new[:, :2])) / 2
+    np.testing.assert_allclose(joined.predict(np.concatenate([new, new[:, :2]], 1)), expected, atol=1e-6)
+    assert joined.features == tuple("abcdefg") and len(joined.roots) == 2 * NUM_TREES
 
 
 def damaged(forest, **changes):
