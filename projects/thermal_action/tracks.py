@@ -67,9 +67,7 @@ def main() -> None:
             }
             for way, found in ways.items():
                 results.setdefault((way, gap), []).append(figures(truth, times, found))
-    print(
-        "| boxes | frames lost | MOTA | IDF1 | switches in all | people in all frames |\n| --- | --- | ---: | ---: | ---: | ---: |"
-    )
+    print("| boxes | frames lost | MOTA | IDF1 | switches in all | people in all frames |\n| --- | --- | ---: | ---: | ---: | ---: |")
     for (way, gap), rows in results.items():
         mota, idf1, switches, people = np.array(rows, float).T
         spread = [f"{np.mean(of):.3f} ± {np.std(of, ddof=1):.3f}" for of in (mota, idf1)]
