@@ -79,8 +79,8 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     cfg.THERMAL.CHANNELS = ["temperature"]
     # Seconds between the two frames of a "difference"; the earlier one is the frame nearest to that time.
     cfg.THERMAL.DIFFERENCE_SECONDS = 0.5
-    # Numbers that join a person's pooled feature: "none", the box's "size", or "size_and_place", with which trees look at the
-    # place too. The place only tells something as long as the sensor stays where it is.
+    # Numbers that join a person's pooled feature: "none"; the box's "size"; "size_and_radius", also how far it is from the middle of
+    # the image; or "size_and_place", with which trees look at the place too. That tells something where the sensor stays.
     cfg.THERMAL.BOX_FEATURES = "none"
     # Show the network a window around each person (and object) in place of the whole frame and RoIAlign. The window has the
     # box's centre and the shape of INPUT_SIZE, to which it is scaled.
@@ -90,6 +90,9 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     # the box.
     cfg.THERMAL.PERSON_CROPS.UNIT = "pixel"
     cfg.THERMAL.PERSON_CROPS.SIZE = 24.0
+    # Turn each window so that the way from the middle of the image to the person points up: whoever stands below a sensor that
+    # looks down has the head there.
+    cfg.THERMAL.PERSON_CROPS.OUTWARD_UP = False
     # Memory in GiB for decoded recordings, shared by the workers of a loader; 0 reads every clip from its file.
     cfg.THERMAL.CACHE_GIB = 4.0
     # How loader workers start: "fork", "spawn", or "" for Python's own choice.

@@ -7,7 +7,7 @@ from torch.utils.checkpoint import checkpoint
 from slowfast_thermal.models.feature_bank import FeatureBank
 from slowfast_thermal.models.folding import fold_channels, fold_norms
 from slowfast_thermal.models.input_layer import ThermalInput
-from slowfast_thermal.models.person_crops import PersonCrops
+from slowfast_thermal.models.person_crops import PersonCrops, window_views
 from slowfast_thermal.models.roi_head import IARoIHead, Pooled, describe_boxes
 from slowfast_thermal.pyslowfast import MODEL_REGISTRY, SlowFast
 
@@ -85,6 +85,7 @@ class ThermalSlowFast(SlowFast):
         else:
             self.input_layer = ThermalInput(*prepare)
         self._box_features = node.BOX_FEATURES
+        self._outward_up = node.PERSON_CROPS.OUTWARD_UP
         if cfg.IA.ENABLE or node.PERSON_CROPS.ENABLE or node.BOX_FEATURES != "none":
             self.head = IARoIHead.from_config(cfg)
         self.head.act = ScoresInEvaluation(multi_label=cfg.MODEL.LOSS_FUNC == "bce")
@@ -139,16 +140,18 @@ class ThermalSlowFast(SlowFast):
             views: (N, 4) of PersonCrops, on the device of `bboxes`; None: none is changed.
         """
         objects = self.head.used_objects(bboxes, objects)
+        boxes = torch.cat([bboxes, objects])
         crops = isinstance(self.input_layer, PersonCrops)
+        size = inputs[0].shape[-2:] if crops else self.input_layer.size
+        views = window_views(boxes, size, views, self._outward_up)
         if crops:
-            windows = self.input_layer(inputs, torch.cat([bboxes, objects]), views)
+            windows = self.input_layer(inputs, boxes, views)
             pooled = self.head.pool_crops(self._backbone(windows), bboxes, objects, inputs[0].shape[0])
         else:
             pooled = self.head.pool(self.features(inputs), bboxes, objects)
         if self._box_features == "none":
             return pooled
-        size = inputs[0].shape[-2:] if crops else self.input_layer.size
-        boxes = describe_boxes(torch.cat([bboxes, objects]), size, self._box_features, views)
+        boxes = describe_boxes(boxes, size, self._box_features, views)
         boxes = boxes.to(pooled.persons.device, non_blocking=True)
         persons, others = boxes[: bboxes.shape[0]], boxes[bboxes.shape[0] :]
         return pooled._replace(

@@ -14,13 +14,43 @@ from slowfast_thermal.datasets.channels import make_channels
 from slowfast_thermal.models.input_layer import ThermalInput
 
 
+def window_views(
+    boxes: torch.Tensor, size: tuple[int, int], views: torch.Tensor | None, outward_up: bool
+) -> torch.Tensor | None:
+    """How the window of each box is turned, scaled and moved.
+
+    Args:
+        boxes: (R, 5), the clip's place in the batch and x1, y1, x2, y2 in pixels of the image.
+        size: height and width of the image.
+        views: (N, 4) of each clip: the angle in radians by which a window is turned around its centre, the factor of its size,
+            and by how much of its width and height it is moved to the right and down, all as seen in the crop. None: none is.
+        outward_up: the way from the middle of the image to the box's centre points up in its window before a view turns it.
+
+    Returns:
+        (R, 5) float32: cosine and sine of the angle, factor, shift to the right and down; None: all windows are straight.
+    """
+    if views is None and not outward_up:
+        return None
+    centre_x, centre_y = (boxes[:, 1:3] + boxes[:, 3:5]).float().unbind(1)
+    cos, sin = torch.ones_like(centre_x), torch.zeros_like(centre_x)
+    if outward_up:
+        right, down = centre_x - size[1], centre_y - size[0]
+        far = (right.square() + down.square()).sqrt()
+        cos, sin = torch.where(far > 0, -down / far, cos), torch.where(far > 0, right / far, sin)
+    if views is None:
+        return torch.stack([cos, sin, torch.ones_like(cos), *[torch.zeros_like(cos)] * 2], 1)
+    angle, *others = views[boxes[:, 0].long()].float().unbind(1)
+    turned = cos * angle.cos() - sin * angle.sin(), sin * angle.cos() + cos * angle.sin()
+    return torch.stack([*turned, *others], 1)
+
+
 class PersonCrops(ThermalInput):
     """Cuts the same window around a person's box out of all frames and scales it to the network's input.
 
     The window has the box's centre and the shape H:W of the input, so nothing is distorted. It is scaled bilinearly between
     pixel centres, without a filter where it becomes smaller; beyond the image's edge the pixels at the edge go on.
-    A training clip's view turns, scales and moves the windows of all its people. The channel box_mask, the last one, is 1
-    inside the box and 0 outside.
+    A training clip's view turns, scales and moves the windows of all its people; `window_views` gives those of each. The
+    channel box_mask, the last one, is 1 inside the box and 0 outside.
 
     Args:
         size, mean, std, channels_last, channels: as of ThermalInput.
@@ -51,9 +81,7 @@ class PersonCrops(ThermalInput):
         Args:
             pathways: planes (N, S, T, h, w) in [0, 1].
             boxes: (R, 5), the clip's place in the batch and x1, y1, x2, y2 in sensor pixels, on any device.
-            views: (N, 4) of each clip: the angle in radians by which a window is turned around its centre, the factor of
-                its size, and by how much of its width and height it is moved to the right and down, all as seen in the crop.
-                None: straight windows around the boxes. On the device of `boxes`.
+            views: (R, 5) of `window_views`, on the device of `boxes`.
 
         Returns:
             Each pathway as (R, K, T, H, W), float32, normalised.
@@ -76,16 +104,13 @@ class PersonCrops(ThermalInput):
         wide = tall * (width / height)
         u, v = ((torch.arange(n, device=boxes.device) + 0.5) / n - 0.5 for n in (width, height))
         u, v = u[None, None, :], v[None, :, None]
-        view = (
-            boxes.new_tensor([0.0, 1.0, 0.0, 0.0]).expand(boxes.shape[0], 4)
-            if views is None
-            else views[boxes[:, 0].long()]
-        )
-        angle, scale, right, down = view.float()[:, :, None, None].unbind(1)
+        if views is None:
+            views = boxes.new_tensor([[1.0, 0.0, 1.0, 0.0, 0.0]]).expand(boxes.shape[0], 5)
+        cos, sin, scale, right, down = views[:, :, None, None].unbind(1)
         u = (u + right) * scale * wide[:, None, None]
         v = (v + down) * scale * tall[:, None, None]
-        x = ((x1 + x2) / 2)[:, None, None] + angle.cos() * u - angle.sin() * v
-        y = ((y1 + y2) / 2)[:, None, None] + angle.sin() * u + angle.cos() * v
+        x = ((x1 + x2) / 2)[:, None, None] + cos * u - sin * v
+        y = ((y1 + y2) / 2)[:, None, None] + sin * u + cos * v
         return torch.stack([x, y], 3)
 
     def _cut(self, clip: torch.Tensor, boxes: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:

@@ -9,16 +9,17 @@ from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.loader import as_tensors, construct_test_loader, construct_train_loader
 from slowfast_thermal.datasets.thermal import object_boxes
 from slowfast_thermal.models import IARoIHead, ThermalSlowFast
-from slowfast_thermal.models.person_crops import PersonCrops
+from slowfast_thermal.models.person_crops import PersonCrops, window_views
 from slowfast_thermal.models.roi_head import describe_boxes
 from tests.models.test_network import config
 
 CLIP = torch.rand(2, 1, 3, 20, 30)
 
 
-def crops(boxes, size=(8, 8), views=None, clip=CLIP, **settings):
+def crops(boxes, size=(8, 8), views=None, outward_up=False, **settings):
+    boxes = torch.tensor(boxes)
     layer = PersonCrops(size, [0.0], [1.0], **settings)
-    return layer([clip], torch.tensor(boxes), views)[0]
+    return layer([CLIP], boxes, window_views(boxes, (20, 30), views, outward_up))[0]
 
 
 def test_a_window_of_as_many_pixels_as_the_crop_is_a_slice_of_the_clip():
@@ -64,13 +65,36 @@ def test_the_view_of_a_clip_turns_scales_and_moves_the_windows_of_its_people():
     torch.testing.assert_close(view(0, 0.5, 0, 0)[0], crops(box[:1], window=4.0)[0])
 
 
+def test_outward_is_up_where_a_sensor_looks_down():
+    # Right of the middle of the image, which is at (15, 10), below it, and in it.
+    boxes = [[0.0, 18, 6, 26, 14], [0.0, 11, 11, 19, 19], [0.0, 11, 6, 19, 14]]
+    straight, outward = crops(boxes, window=8.0), crops(boxes, window=8.0, outward_up=True)
+    torch.testing.assert_close(outward[0], straight[0].rot90(1, (2, 3)), atol=1e-4, rtol=0)
+    torch.testing.assert_close(outward[1], straight[1].rot90(2, (2, 3)), atol=1e-4, rtol=0)
+    assert outward[2].isfinite().all()
+    views = torch.tensor([[-math.pi / 2, 1.0, 0, 0]])
+    torch.testing.assert_close(crops(boxes[:1], views=views, window=8.0, outward_up=True), straight[:1], atol=1e-4, rtol=0)
+
+
+def test_windows_that_are_outward_up_turn_with_the_image():
+    # A quarter turn counterclockwise takes (x, y) of a 20x30 image to (y, 30 - x).
+    images = (torch.tensor([[0.0, 17, 11, 21, 18]]), (20, 30)), (torch.tensor([[0.0, 11, 9, 18, 13]]), (30, 20))
+    views = [window_views(boxes, size, None, True) for boxes, size in images]
+    layer = PersonCrops((8, 8), [0.0], [1.0], window=8.0)
+    straight, turned = (layer.positions(boxes, view) for (boxes, _), view in zip(images, views))
+    x, y = straight.unbind(3)
+    torch.testing.assert_close(turned, torch.stack([y, 30 - x], 3), atol=1e-4, rtol=0)
+    sizes = [describe_boxes(boxes, (20, 20), "size", view) for (boxes, _), view in zip(images, views)]
+    torch.testing.assert_close(*sizes)
+
+
 def test_the_mask_is_the_box_and_turns_with_the_window():
     layer = PersonCrops((8, 8), [0.0] * 2, [1.0] * 2, channels=("temperature", "box_mask"), window=8.0)
     box = torch.tensor([[0.0, 8, 8, 14, 10]])
     found = layer([CLIP], box)[0]
     assert found.shape == (1, 2, 3, 8, 8)
     assert found[0, 1, 0, 3:5, 1:7].all() and found[0, 1, 0].sum() == 12
-    turned = layer([CLIP], box, torch.tensor([[math.pi / 2, 1.0, 0, 0]] * 2))[0]
+    turned = layer([CLIP], box, window_views(box, (20, 30), torch.tensor([[math.pi / 2, 1.0, 0, 0]]), False))[0]
     assert turned[0, 1, 2, 1:7, 3:5].all() and turned[0, 1, 2].sum() == 12
 
 
@@ -91,10 +115,14 @@ def test_a_box_is_described_by_its_size_and_place_in_image_heights():
     boxes = torch.tensor([[0.0, 5, 5, 9, 15], [1.0, 5, 5, 9, 15]])
     plain = describe_boxes(boxes, (20, 30), "size_and_place")
     np.testing.assert_allclose(plain[0], [math.log(0.2), math.log(0.5), -0.4, 0.0], atol=1e-6)
-    turned = describe_boxes(boxes, (20, 30), "size_and_place", torch.tensor([[math.pi / 2, 2.0, 0, 0], [0, 1.0, 9, 9]]))
+    views = torch.tensor([[math.pi / 2, 2.0, 0, 0], [0, 1.0, 9, 9]])
+    views = window_views(boxes, (20, 30), views, False)
+    turned = describe_boxes(boxes, (20, 30), "size_and_place", views)
     np.testing.assert_allclose(turned[0], [math.log(0.25), math.log(0.1), 0.0, 0.2], atol=1e-6)
     torch.testing.assert_close(turned[1], plain[1])
     assert describe_boxes(boxes, (20, 30), "size").shape == (2, 2)
+    far = describe_boxes(boxes, (20, 30), "size_and_radius", views)
+    np.testing.assert_allclose(far[:, 2], [0.2, 0.4], atol=1e-6)
 
 
 def small(*overrides):
@@ -130,14 +158,14 @@ def test_no_people_give_no_scores():
 
 @pytest.mark.parametrize("blocks, sources", [("['P','M']", {"person", "memory"}), ("['P','O','M']", {"object"})])
 def test_interactions_relate_cropped_people_and_objects(blocks, sources):
-    cfg = small("IA.ENABLE", True, "IA.BLOCKS", blocks, "IA.DIM_INNER", 8, "IA.DIM_OUT", 386, "IA.ZERO_INIT", False)
+    cfg = small("IA.ENABLE", True, "IA.BLOCKS", blocks, "IA.DIM_INNER", 8, "IA.DIM_OUT", 387, "IA.ZERO_INIT", False)
     model = ThermalSlowFast(cfg).eval()
     assert isinstance(model.head, IARoIHead) and sources <= set(model.head.sources)
     inputs, boxes = people_clips(cfg)
     objects = torch.tensor([[1.0, 2, 2, 8, 8], [1.0, 10, 2, 18, 8]])
     memory = torch.rand(2, *model.head.structure.memory_shape)
     scores, pooled = model(inputs, boxes, objects=objects, memory=memory, return_pooled=True)
-    assert scores.shape == (3, 8) and pooled.shape == (3, 386)
+    assert scores.shape == (3, 8) and pooled.shape == (3, 387)
     without = model(inputs, boxes, memory=memory)
     changed = (scores - without).abs().amax(1) > 1e-6
     assert changed.tolist() == [False, False, "object" in sources]
@@ -145,7 +173,7 @@ def test_interactions_relate_cropped_people_and_objects(blocks, sources):
 
 def test_data_and_network_fit_in_training_and_test(synthetic_data):
     overrides = ("DATA.PATH_TO_DATA_DIR", synthetic_data, "TRAIN.BATCH_SIZE", 4, "TEST.BATCH_SIZE", 4)
-    cfg = small(*overrides, "IA.ENABLE", True, "IA.BLOCKS", "['P','O']", "IA.DIM_INNER", 8, "IA.DIM_OUT", 386)
+    cfg = small(*overrides, "IA.ENABLE", True, "IA.BLOCKS", "['P','O']", "IA.DIM_INNER", 8, "IA.DIM_OUT", 387)
     model = ThermalSlowFast(cfg)
     inputs, _, _, extra = as_tensors(next(iter(construct_train_loader(cfg, Thermal(cfg, "train"), 0, 1))))
     assert extra["view"].shape == (4, 4) and extra["view"].std(0).min() > 0
