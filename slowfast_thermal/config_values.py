@@ -17,7 +17,7 @@ from slowfast_thermal.user_input import is_text, shortened
 CHANNELS = ("temperature", "less_median", "less_background", "difference", "box_mask")
 """What THERMAL.CHANNELS may name."""
 
-NUM_BOX_FEATURES = {"none": 0, "size": 2, "size_and_radius": 3, "size_and_place": 4}
+NUM_BOX_FEATURES = {"none": 0, "size": 2, "size_and_place": 4}
 """Channels that each value of THERMAL.BOX_FEATURES adds to a pooled feature."""
 
 # A whole number that every library takes, whatever it counts.

@@ -141,7 +141,7 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
         (["THERMAL.AUG.ROTATION", "90"], r"AUG\.ROTATION is 90\.0: set THERMAL\.PERSON_CROPS\.ENABLE True, or give 0"),
         (["THERMAL.PERSON_CROPS.UNIT", "metre"], r"PERSON_CROPS\.UNIT is 'metre': give pixel or box"),
         (["THERMAL.PERSON_CROPS.SIZE", "0"], r"PERSON_CROPS\.SIZE is 0: give a number above 0"),
-        (["THERMAL.BOX_FEATURES", "area"], r"BOX_FEATURES is 'area': give none, size, size_and_radius or size_and_place"),
+        (["THERMAL.BOX_FEATURES", "area"], r"BOX_FEATURES is 'area': give none, size or size_and_place"),
         (["THERMAL.CLASS_GROUPS", "[[upright]]"], r"CLASS_GROUPS is '\[\[upright\]\]': give a list of groups such as"),
         (
             ["THERMAL.CLASS_GROUPS", "[['upright']]"],

@@ -213,12 +213,12 @@ def describe_boxes(boxes: Tensor, size: tuple[int, int], kind: str, views: Tenso
     Args:
         boxes: (R, 5), the clip and x1, y1, x2, y2 in pixels of the image.
         size: height and width of the image.
-        kind: "size", "size_and_radius" or "size_and_place".
+        kind: "size" or "size_and_place".
         views: (R, 5) of `window_views`; None: all are straight.
 
     Returns:
-        (R, 2): logarithms of width and height; (R, 3): then how far the centre is from the middle of the image, or (R, 4): x
-        and y of that; all in units of the image's height.
+        (R, 2): logarithms of width and height, or (R, 4): then x and y of the centre from the middle of the image; all in
+        units of the image's height.
     """
     corners = boxes[:, 1:].float() / size[0]
     wide, tall = (corners[:, 2:] - corners[:, :2]).clamp(min=1e-3).unbind(1)
@@ -232,8 +232,8 @@ def describe_boxes(boxes: Tensor, size: tuple[int, int], kind: str, views: Tenso
         )
         # The window turns by the angle, so what it shows turns back.
         x, y = (cos * x + sin * y) / scale, (cos * y - sin * x) / scale
-    place = {"size": [], "size_and_radius": [_length(x, y)], "size_and_place": [x, y]}[kind]
-    return torch.stack([wide.log(), tall.log(), *place], 1)
+    features = torch.stack([wide, tall], 1).log()
+    return features if kind == "size" else torch.cat([features, torch.stack([x, y], 1)], 1)
 
 
 def _length(x: Tensor, y: Tensor) -> Tensor:
