@@ -46,8 +46,11 @@ def write_pyslowfast(weights: Weights, path: Path) -> list[str]:
         raise InputError(f"{path} exists already: choose another name.")
     settings: dict[str, dict] = {}
     for key, value in (describe_backbone(weights.tensors) | dict(weights.settings)).items():
-        node, name = key.split(".")
-        settings.setdefault(node, {})[name] = value
+        *nodes, name = key.split(".")
+        inner = settings
+        for node in nodes:
+            inner = inner.setdefault(node, {})
+        inner[name] = value
     content = {"model_state": weights.tensors, "cfg": yaml.safe_dump(settings)}
     if weights.classes is not None:
         content["classes"] = weights.classes

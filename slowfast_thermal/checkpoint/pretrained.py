@@ -13,6 +13,7 @@ from slowfast_thermal.checkpoint.class_map import map_classes
 from slowfast_thermal.checkpoint.sources import STATISTICS_COUNT, Weights, read_weights
 from slowfast_thermal.checkpoint.training_state import load_weights, unwrap
 from slowfast_thermal.checkpoint.variants import block_names, describe_backbone, overrides
+from slowfast_thermal.config_values import leaves
 from slowfast_thermal.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -215,10 +216,8 @@ def _log_differences(weights: Weights, network: nn.Module, cfg) -> None:
     """Warns of settings other than those with which the network would compute what the checkpoint's computed."""
     described, configured = describe_backbone(weights.tensors), describe_backbone(network.state_dict())
     wanted = {key: value for key, value in described.items() if configured.get(key) not in (None, value)}
-    for key, value in weights.settings.items():
-        node, name = key.split(".")
-        if cfg[node][name] != value:
-            wanted[key] = value
+    here = leaves(cfg)
+    wanted |= {key: value for key, value in weights.settings.items() if here[key] != value}
     if wanted:
         logger.warning(
             "%s was trained with other settings. To compute what it computed there, add: %s",

@@ -17,6 +17,7 @@ from torch import Tensor
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.checkpoint.checks import is_dense
 from slowfast_thermal.checkpoint.files import read_file
+from slowfast_thermal.config_values import leaves
 from slowfast_thermal.errors import InputError
 
 STATISTICS_COUNT = "num_batches_tracked"
@@ -32,7 +33,12 @@ SETTINGS = {
 }
 """In what the networks of the sources differ without a trace in their tensors, with PySlowFast's values."""
 # What else leaves no trace there, and is known where a checkpoint of this project records it.
-_RECORDED = ("THERMAL.INPUT_SIZE", "THERMAL.CLIP_SECONDS")
+_RECORDED = (
+    "RESNET.SPATIAL_STRIDES",
+    "THERMAL.INPUT_SIZE",
+    "THERMAL.CLIP_SECONDS",
+    "THERMAL.PERSON_CROPS.OUTWARD_UP",
+)
 
 
 @dataclass(frozen=True)
@@ -307,10 +313,5 @@ def _recorded_settings(content: dict) -> dict[str, object]:
         recorded = yaml.safe_load(content.get("cfg") or "")
     except (yaml.YAMLError, AttributeError):
         return {}
-    settings = {}
-    for key in (*SETTINGS, *_RECORDED):
-        node, name = key.split(".")
-        values = recorded.get(node) if isinstance(recorded, dict) else None
-        if isinstance(values, dict) and name in values:
-            settings[key] = values[name]
-    return settings
+    found = leaves(recorded) if isinstance(recorded, dict) else {}
+    return {key: found[key] for key in (*SETTINGS, *_RECORDED) if key in found}

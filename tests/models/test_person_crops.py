@@ -73,7 +73,9 @@ def test_outward_is_up_where_a_sensor_looks_down():
     torch.testing.assert_close(outward[1], straight[1].rot90(2, (2, 3)), atol=1e-4, rtol=0)
     assert outward[2].isfinite().all()
     views = torch.tensor([[-math.pi / 2, 1.0, 0, 0]])
-    torch.testing.assert_close(crops(boxes[:1], views=views, window=8.0, outward_up=True), straight[:1], atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        crops(boxes[:1], views=views, window=8.0, outward_up=True), straight[:1], atol=1e-4, rtol=0
+    )
 
 
 def test_windows_that_are_outward_up_turn_with_the_image():
