@@ -31,13 +31,13 @@ def test_weights_of_the_package_are_small_and_described(name):
 def test_a_configuration_names_weights_of_the_package(synthetic_data, caplog):
     assert "SIMULATED" in weights.shipped()
     overrides = ["DATA.PATH_TO_DATA_DIR", str(synthetic_data), "TEST.CHECKPOINT_FILE_PATH", "SIMULATED"]
-    cfg = load_config(str(CONFIGS / "PEOPLE_SMALL.yaml"), overrides)
+    cfg = load_config(str(CONFIGS / "SIMULATED.yaml"), [*overrides, "THERMAL.INPUT_SIZE", "[48,48]"])
     assert Path(cfg.TEST.CHECKPOINT_FILE_PATH).is_file()
     model = pyslowfast.build_model(cfg, torch.device("cpu"))
     before = model.head.projection.weight.clone()
     load_trained(Path(cfg.TEST.CHECKPOINT_FILE_PATH), "pytorch", model, cfg, list(CLASSES))
     assert not torch.equal(model.head.projection.weight, before)
-    assert "To compute what it computed there, add: THERMAL.INPUT_SIZE '[48,48]'" in caplog.text
+    assert "To compute what it computed there, add: THERMAL.INPUT_SIZE '[32,32]'" in caplog.text
 
 
 @pytest.mark.parametrize("session", ["SL14", "SL18"])
