@@ -1,6 +1,6 @@
 #!/bin/bash
 # Judges events of the shipped weights SIMULATED: on 12 simulated hours on which the settings were chosen, on 24 others, and on
-# the real recordings; beside them a second choice of settings, and an alarm for everyone who is there.
+# the real recordings; beside them an alarm for everyone who is there. events_choice.py tells of other settings.
 #   projects/thermal_action/events.sh DATA OUTPUT
 # Copies each events.json to results/. The same command goes on where it was stopped.
 set -euo pipefail
@@ -33,7 +33,6 @@ judge() { # NAME SCORES TRUTH [KEY VALUE ...]
 }
 for set in choose report real; do
     judge "$set" "$output/$set.jsonl" "$output/$set/truth.json"
-    judge "${set}_second" "$output/$set.jsonl" "$output/$set/truth.json" EVENTS.THRESHOLD 0.38 EVENTS.DURATION 5 EVENTS.SMOOTHING 2
 done
 anyone() { # NAME SET
     "$python" -c '
