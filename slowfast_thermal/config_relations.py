@@ -123,6 +123,11 @@ def _check_inputs(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None])
         "THERMAL.CHANNELS",
         "a box_mask belongs to a person's crop, so set THERMAL.PERSON_CROPS.ENABLE True, or leave it out",
     )
+    refuse_unless(
+        crops or not node.PERSON_CROPS.OUTWARD_UP,
+        "THERMAL.PERSON_CROPS.OUTWARD_UP",
+        "it turns the windows around people, so set THERMAL.PERSON_CROPS.ENABLE True, or give False",
+    )
     count = len(node.CHANNELS)
     refuse_unless(
         cfg.DATA.INPUT_CHANNEL_NUM in ([[1, 1], [3, 3]] if count == 1 else [[count, count]]),

@@ -138,6 +138,10 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
             ["THERMAL.CHANNELS", "['temperature','difference']"],
             r"INPUT_CHANNEL_NUM is \[3, 3\]: .* names 2, so give \[2, 2\]",
         ),
+        (
+            ["THERMAL.PERSON_CROPS.OUTWARD_UP", "True"],
+            r"OUTWARD_UP is True: it turns the windows around people, so set",
+        ),
         (["THERMAL.AUG.ROTATION", "90"], r"AUG\.ROTATION is 90\.0: set THERMAL\.PERSON_CROPS\.ENABLE True, or give 0"),
         (["THERMAL.PERSON_CROPS.UNIT", "metre"], r"PERSON_CROPS\.UNIT is 'metre': give pixel or box"),
         (["THERMAL.PERSON_CROPS.SIZE", "0"], r"PERSON_CROPS\.SIZE is 0: give a number above 0"),

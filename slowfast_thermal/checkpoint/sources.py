@@ -311,7 +311,7 @@ def _recorded_settings(content: dict) -> dict[str, object]:
     """What a PySlowFast checkpoint's configuration says of the keys that its tensors do not tell."""
     try:
         recorded = yaml.safe_load(content.get("cfg") or "")
-    except (yaml.YAMLError, AttributeError):
+        found = leaves(recorded) if isinstance(recorded, dict) else {}
+    except (yaml.YAMLError, AttributeError, RecursionError):
         return {}
-    found = leaves(recorded) if isinstance(recorded, dict) else {}
     return {key: found[key] for key in (*SETTINGS, *_RECORDED) if key in found}

@@ -365,6 +365,12 @@ def test_a_checkpoint_of_pyslowfasts_own_function_tells_its_settings(tmp_path):
         assert torch.equal(ours.state_dict()[name], tensor)
 
 
+def test_settings_that_hold_themselves_tell_nothing(tmp_path):
+    network = ThermalSlowFast(config("SLOWFAST_SMALL.yaml"))
+    torch.save({"model_state": network.state_dict(), "cfg": "&a {RESNET: *a}"}, tmp_path / "x.pyth")
+    assert read_weights(tmp_path / "x.pyth").settings == {}
+
+
 def test_every_setting_in_which_sources_differ_is_a_key_of_the_configuration():
     cfg = config("SLOWFAST_SMALL.yaml")
     for source in SOURCES.values():
