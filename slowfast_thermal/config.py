@@ -80,7 +80,8 @@ def _add_thermal_node(cfg: CfgNode) -> None:
     # Seconds between the two frames of a "difference"; the earlier one is the frame nearest to that time.
     cfg.THERMAL.DIFFERENCE_SECONDS = 0.5
     # Numbers that join a person's pooled feature: "none", the box's "size", or "size_and_place", with which trees look at the
-    # place too. The place only tells something as long as the sensor stays where it is.
+    # place too. The place only tells something as long as the sensor stays where it is. With OUTWARD_UP a network's place is
+    # the distance from the middle of the image.
     cfg.THERMAL.BOX_FEATURES = "none"
     # Show the network a window around each person (and object) in place of the whole frame and RoIAlign. The window has the
     # box's centre and the shape of INPUT_SIZE, to which it is scaled.

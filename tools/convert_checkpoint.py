@@ -19,6 +19,7 @@ from tabulate import tabulate
 from slowfast_thermal.checkpoint.conversion import summarize, write_pyslowfast
 from slowfast_thermal.checkpoint.sources import SOURCES, read_weights
 from slowfast_thermal.errors import exit_codes
+from slowfast_thermal.weights import resolve
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,7 +28,9 @@ def parse_args() -> argparse.Namespace:
     inspect = commands.add_parser("inspect", help="tell what a checkpoint holds")
     convert = commands.add_parser("convert", help="write a checkpoint in PySlowFast's format")
     for command in (inspect, convert):
-        command.add_argument("file", metavar="FILE", type=Path, help="checkpoint of any of the sources")
+        command.add_argument(
+            "file", metavar="FILE", help="checkpoint of any of the sources, or name of shipped weights"
+        )
         command.add_argument(
             "--type", choices=("pytorch", *SOURCES), default="pytorch", help="its source (default pytorch: find out)"
         )
@@ -39,7 +42,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     with exit_codes():
         args = parse_args()
-        weights = read_weights(args.file, args.type)
+        weights = read_weights(Path(resolve(args.file)), args.type)
         print(tabulate(summarize(weights).items(), tablefmt="plain"))
         if args.command == "convert":
             extra = write_pyslowfast(weights, args.out)

@@ -314,4 +314,7 @@ def _recorded_settings(content: dict) -> dict[str, object]:
         found = leaves(recorded) if isinstance(recorded, dict) else {}
     except (yaml.YAMLError, AttributeError, RecursionError):
         return {}
+    if "THERMAL.PERSON_CROPS.ENABLE" in found:
+        # Networks from before the key turned no window.
+        found = {"THERMAL.PERSON_CROPS.OUTWARD_UP": False, **found}
     return {key: found[key] for key in (*SETTINGS, *_RECORDED) if key in found}

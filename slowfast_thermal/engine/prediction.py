@@ -192,5 +192,5 @@ class Predictor:
             scores = np.concatenate([found.float().cpu().numpy() for found, _, _ in batches])
         if self.forest is None:
             return scores
-        trees = self.forest.predict(read_people(dataset).features)
+        trees = self.forest.predict(read_people(dataset).inputs)
         return trees if self.model is None else (1 - weight) * scores + weight * trees

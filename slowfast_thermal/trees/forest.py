@@ -45,7 +45,9 @@ class Forest:
     shares: np.ndarray
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """(P, C) float32 probabilities from (P, F) float32 features, behind which others may stand."""
+        """(P, C) float32 probabilities from (P, F) float32 features, behind which others may stand. ValueError if some lack."""
+        if x.shape[1] < len(self.features):
+            raise ValueError(f"{x.shape[1]} features are given to trees that look at {len(self.features)}.")
         scores = [self._predict(x[start : start + _CHUNK]) for start in range(0, len(x), _CHUNK)]
         return np.concatenate([np.zeros((0, len(self.classes))), *scores]).astype(np.float32)
 

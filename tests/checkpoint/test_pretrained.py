@@ -230,7 +230,8 @@ def test_another_variant_is_logged_as_overrides_to_copy(tmp_path, caplog):
 
 
 def test_another_input_than_the_recorded_one_is_logged_as_overrides_to_copy(tmp_path, caplog):
-    recorded = config(THERMAL__INPUT_SIZE=[48, 48], THERMAL__CLIP_SECONDS=4.0, THERMAL__PERSON_CROPS__OUTWARD_UP=True)
+    recorded = config(THERMAL__INPUT_SIZE=[48, 48], THERMAL__CLIP_SECONDS=4.0)
+    recorded.THERMAL.PERSON_CROPS.OUTWARD_UP = True
     content = {"model_state": network(config(), seed=0).state_dict(), "cfg": recorded.dump()}
     loaded(config(), content, tmp_path / "x.pyth")
     assert (

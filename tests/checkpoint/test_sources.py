@@ -371,6 +371,14 @@ def test_settings_that_hold_themselves_tell_nothing(tmp_path):
     assert read_weights(tmp_path / "x.pyth").settings == {}
 
 
+def test_networks_from_before_windows_were_turned_say_so(tmp_path):
+    network = ThermalSlowFast(config("SLOWFAST_SMALL.yaml"))
+    recorded = "THERMAL: {INPUT_SIZE: [48, 48], PERSON_CROPS: {ENABLE: true}}"
+    torch.save({"model_state": network.state_dict(), "cfg": recorded}, tmp_path / "x.pyth")
+    expected = {"THERMAL.INPUT_SIZE": [48, 48], "THERMAL.PERSON_CROPS.OUTWARD_UP": False}
+    assert read_weights(tmp_path / "x.pyth").settings == expected
+
+
 def test_every_setting_in_which_sources_differ_is_a_key_of_the_configuration():
     cfg = config("SLOWFAST_SMALL.yaml")
     for source in SOURCES.values():

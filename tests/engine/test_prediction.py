@@ -7,6 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
+from slowfast_thermal.config import load_config
+from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.moments import moments
 from slowfast_thermal.engine import finding
 from slowfast_thermal.engine.finding import follow_all
@@ -14,6 +16,8 @@ from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.followed import write_people
 from slowfast_thermal.preparation.simulated import simulate_rooms
+from slowfast_thermal.trees.features import box_features
+from slowfast_thermal.trees.people import fit_box_trees, fit_trees, read_people
 from tests import programs
 from tests.conftest import CONFIGS
 
@@ -41,6 +45,21 @@ def test_arrays_give_what_their_file_gives(predictor, room):
     assert len(of_file) > 5
     for person, same in zip(of_file, of_arrays, strict=True):
         assert (person.timestamp, person.track, person.scores) == (same.timestamp, same.track, same.scores)
+
+
+def test_trees_that_know_the_place_predict_the_mean_of_both_kinds(room, tmp_path):
+    trees = str(CONFIGS / "TREES.yaml")
+    cfg = load_config(trees, ["DATA.PATH_TO_DATA_DIR", str(room.parents[1]), "MODEL.NUM_CLASSES", "14"])
+    dataset = Thermal(cfg, "train")
+    people, predicted = read_people(dataset), {}
+    for with_place in (False, True):
+        path = tmp_path / f"{with_place}.npz"
+        fit_trees(people, dataset.classes, 0, with_place).save(path)
+        predictor = Predictor.from_checkpoint(trees, str(path))
+        predicted[with_place] = predictor.predict([predictor.open(room)])[0]
+    boxes = fit_box_trees(people, dataset.classes, 0).predict(box_features(np.array([p.box for p in predicted[True]])))
+    plain, placed = ([list(person.scores.values()) for person in predicted[kind]] for kind in (False, True))
+    np.testing.assert_allclose(placed, (np.array(plain) + boxes) / 2, atol=1e-6)
 
 
 def test_moments_reach_from_the_first_frame_to_the_last(predictor, room):
