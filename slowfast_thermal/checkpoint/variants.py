@@ -42,10 +42,12 @@ def describe_backbone(tensors: Mapping[str, Tensor]) -> dict[str, object]:
 
 def overrides(settings: Mapping[str, object]) -> str:
     """Settings as a command line gives them."""
-    return " ".join(
-        f"{key} '{value}'".replace(", ", ",") if isinstance(value, list) else f"{key} {value}"
-        for key, value in settings.items()
-    )
+    return " ".join(f"{key} {_quoted(value) if isinstance(value, list) else value}" for key, value in settings.items())
+
+
+def _quoted(value: list) -> str:
+    text = str(value).replace(", ", ",")
+    return f'"{text}"' if "'" in text else f"'{text}'"
 
 
 def block_names(names: Iterable[str]) -> list[str]:

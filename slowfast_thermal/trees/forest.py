@@ -150,6 +150,7 @@ def _is_sound(forest: Forest) -> bool:
         and forest.children.shape == (len(nodes), 2)
         and forest.feature.shape == forest.threshold.shape == nodes.shape
         and forest.shares.shape == (is_leaf.sum(), len(forest.classes))
+        and np.isfinite(forest.shares).all()
         and np.isin(forest.roots, nodes).all()
         and (forest.children < len(nodes)).all()
         and (forest.children > nodes[:, None])[~is_leaf].all()

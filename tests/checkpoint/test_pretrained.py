@@ -231,11 +231,15 @@ def test_another_variant_is_logged_as_overrides_to_copy(tmp_path, caplog):
 
 def test_another_input_than_the_recorded_one_is_logged_as_overrides_to_copy(tmp_path, caplog):
     recorded = config(THERMAL__INPUT_SIZE=[48, 48], THERMAL__CLIP_SECONDS=4.0)
-    recorded.THERMAL.PERSON_CROPS.OUTWARD_UP = True
+    recorded.THERMAL.CHANNELS = ["difference"]
+    recorded.THERMAL.PERSON_CROPS.ENABLE = recorded.THERMAL.PERSON_CROPS.OUTWARD_UP = True
+    recorded.THERMAL.PERSON_CROPS.SIZE = 30.0
     content = {"model_state": network(config(), seed=0).state_dict(), "cfg": recorded.dump()}
     loaded(config(), content, tmp_path / "x.pyth")
     assert (
-        "add: THERMAL.INPUT_SIZE '[48,48]' THERMAL.CLIP_SECONDS 4.0 THERMAL.PERSON_CROPS.OUTWARD_UP True" in caplog.text
+        "add: THERMAL.INPUT_SIZE '[48,48]' THERMAL.CLIP_SECONDS 4.0 THERMAL.CHANNELS \"['difference']\" "
+        "THERMAL.PERSON_CROPS.ENABLE True THERMAL.PERSON_CROPS.SIZE 30.0 THERMAL.PERSON_CROPS.OUTWARD_UP True"
+        in caplog.text
     )
 
 

@@ -375,7 +375,11 @@ def test_networks_from_before_windows_were_turned_say_so(tmp_path):
     network = ThermalSlowFast(config("SLOWFAST_SMALL.yaml"))
     recorded = "THERMAL: {INPUT_SIZE: [48, 48], PERSON_CROPS: {ENABLE: true}}"
     torch.save({"model_state": network.state_dict(), "cfg": recorded}, tmp_path / "x.pyth")
-    expected = {"THERMAL.INPUT_SIZE": [48, 48], "THERMAL.PERSON_CROPS.OUTWARD_UP": False}
+    expected = {
+        "THERMAL.INPUT_SIZE": [48, 48],
+        "THERMAL.PERSON_CROPS.ENABLE": True,
+        "THERMAL.PERSON_CROPS.OUTWARD_UP": False,
+    }
     assert read_weights(tmp_path / "x.pyth").settings == expected
 
 

@@ -79,8 +79,9 @@ def damaged(forest, **changes):
         lambda forest: damaged(forest, children=np.zeros_like(forest.children)),
         lambda forest: damaged(forest, feature=np.full_like(forest.feature, 5)),
         lambda forest: damaged(forest, shares=forest.shares[:-1]),
+        lambda forest: damaged(forest, shares=np.full_like(forest.shares, np.nan)),
     ],
-    ids=["text", "cut off", "pickle", "root", "circle", "feature", "shares"],
+    ids=["text", "cut off", "pickle", "root", "circle", "feature", "shares", "no number"],
 )
 def test_a_file_that_holds_no_sound_trees_is_refused(forest, tmp_path, content):
     path = tmp_path / "trees.npz"
