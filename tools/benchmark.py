@@ -101,6 +101,8 @@ def parse_args() -> argparse.Namespace:
         parser.error("part gpu writes as it goes: give --output FOLDER")
     if args.part == "accuracy" and not (args.data and args.fold and args.output):
         parser.error("part accuracy needs --data FOLDER, --fold FOLDER MAP and --output FOLDER")
+    if args.seeds < 1 or args.minutes <= 0:
+        parser.error("--seeds and --minutes are above 0")
     return args
 
 

@@ -142,8 +142,9 @@ class ThermalSlowFast(SlowFast):
         objects = self.head.used_objects(bboxes, objects)
         boxes = torch.cat([bboxes, objects])
         crops = isinstance(self.input_layer, PersonCrops)
-        size = inputs[0].shape[-2:] if crops else self.input_layer.size
-        views = window_views(boxes, size, views, self._outward_up)
+        if crops or self._box_features != "none":
+            size = inputs[0].shape[-2:] if crops else self.input_layer.size
+            views = window_views(boxes, size, views, self._outward_up)
         if crops:
             windows = self.input_layer(inputs, boxes, views)
             pooled = self.head.pool_crops(self._backbone(windows), bboxes, objects, inputs[0].shape[0])
