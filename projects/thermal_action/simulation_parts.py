@@ -3,7 +3,7 @@
 
 projects/thermal_action/simulation_parts.py DATA ROOMS OUTPUT [--seeds N]      # ROOMS of rooms.sh; goes on where it was stopped
 
-Each training has a third of SIMULATED's iterations. No real label is trained on.
+Each training has a fifth of SIMULATED's iterations. No real label is trained on.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def tested(name: str, seed: int, args: argparse.Namespace) -> dict[str, dict[str
         if not path.is_file():
             overrides = [
                 *("DATA.PATH_TO_DATA_DIR", str(data), "THERMAL.TEST_ANNOTATIONS", annotations, "THERMAL.TEST_RECORDINGS", recordings),
-                *("RNG_SEED", str(seed), "OUTPUT_DIR", str(folder), "SOLVER.EPOCH_ITERS", "100"),
+                *("RNG_SEED", str(seed), "OUTPUT_DIR", str(folder), "SOLVER.EPOCH_ITERS", "60"),
                 *("TRAIN.EVAL_PERIOD", "1000", "THERMAL.BASELINES", "False", "TENSORBOARD.ENABLE", "False", "LOG_PERIOD", "50"),
             ]
             if number:
