@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures this project beside a baseline in the same run; run it on an otherwise idle machine.
+"""Measures this project, mostly beside a baseline in the same run; run it on an otherwise idle machine.
 
 tools/benchmark.py data        clips a second from the loader, beside pictures prepared on the CPU
 tools/benchmark.py step        a training step of R101 8x8 with dense interactions, beside plain PySlowFast
@@ -33,8 +33,9 @@ import torch
 from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from slowfast_thermal.engine.interruption import watched_signals
 from slowfast_thermal.errors import INTERRUPTED, InputError, exit_codes
-from slowfast_thermal.files import replacing
+from slowfast_thermal.files import claimed, replacing
 from tools.benchmarks import (
     accuracy,
     checkpoint,
@@ -66,7 +67,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("part", choices=[*PARTS, "all", "accuracy", "gpu"], help="what to measure")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
-        "--data", default="", help="folder of recordings for parts data, accuracy and gpu (default: synthetic ones)"
+        "--data", default="", help="folder of the data set for parts data, accuracy and gpu (default: synthetic data)"
     )
     parser.add_argument(
         "--before", type=Path, metavar="CHECKOUT", help="of an earlier commit, beside which part preparation runs"
@@ -76,7 +77,8 @@ def parse_args() -> argparse.Namespace:
         nargs=2,
         action="append",
         metavar=("FOLDER", "MAP"),
-        help="of part accuracy: annotations (train.json, val.json), and the mAP to reach on them; may be given again",
+        help="of part accuracy: annotations (train.json, val.json), and the mAP to reach on them; may be given again; runs that "
+        "--output has are kept",
     )
     parser.add_argument(
         "--recipe",
@@ -93,7 +95,8 @@ def parse_args() -> argparse.Namespace:
         "--minutes",
         type=float,
         default=8.0,
-        help="that part gpu or each training of part accuracy may take (default 8)",
+        help="that part gpu may take, or each training of part accuracy, whose minutes are of processor time without "
+        "evaluations (default 8)",
     )
     parser.add_argument("--output", type=Path, help="folder for the results as JSON, and for the plots of part growth")
     args = parser.parse_args()
@@ -101,14 +104,27 @@ def parse_args() -> argparse.Namespace:
         parser.error("part gpu writes as it goes: give --output FOLDER")
     if args.part == "accuracy" and not (args.data and args.fold and args.output):
         parser.error("part accuracy needs --data FOLDER, --fold FOLDER MAP and --output FOLDER")
-    if args.seeds < 1 or args.minutes <= 0:
+    if args.seeds < 1 or not args.minutes > 0:
         parser.error("--seeds and --minutes are above 0")
+    args.fold = [(Path(folder), _share(parser, target)) for folder, target in args.fold or []]
+    if len({folder.resolve().name for folder, _ in args.fold}) < len(args.fold):
+        parser.error("each --fold needs a folder of another name, under which its runs are kept")
     return args
+
+
+def _share(parser: argparse.ArgumentParser, text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        parser.error(f"the mAP of --fold is {text}: give a number from 0 to 1")
+    return share
 
 
 def main() -> None:
     args = parse_args()
-    if args.data and not (Path(args.data) / "annotations" / "train.json").is_file():
+    if args.data and args.part != "accuracy" and not (Path(args.data) / "annotations" / "train.json").is_file():
         raise InputError(f"'{args.data}' holds no annotations/train.json: give --data the folder of a data set.")
     if args.before and not (args.before / "tools" / "thermal_data.py").is_file():
         raise InputError(
@@ -122,10 +138,11 @@ def main() -> None:
         print((args.output / f"benchmark_gpu_{device.type}.md").read_text())
         return
     if args.part == "accuracy":
-        args.output.mkdir(parents=True, exist_ok=True)
-        folds = [(Path(folder), float(target)) for folder, target in args.fold]
         path = args.output / "benchmark_accuracy_cpu.json"
-        found = accuracy.measure(args.data, folds, args.recipe or [*accuracy.RECIPES], args.seeds, args.minutes, path)
+        with claimed(args.output), watched_signals():
+            found = accuracy.measure(
+                args.data, args.fold, args.recipe or [*accuracy.RECIPES], args.seeds, args.minutes, path
+            )
         for fold, rows in found.items():
             print(f"\n{fold}\n{tabulate(rows, headers='keys', floatfmt='.3g')}")
         return

@@ -6,6 +6,7 @@ the names of `models.roi_head.IARoIHead`.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from torch import Tensor
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.checkpoint.checks import is_dense
 from slowfast_thermal.checkpoint.files import read_file
-from slowfast_thermal.config_values import leaves
+from slowfast_thermal.config_values import checked, leaves
 from slowfast_thermal.errors import InputError
 
 STATISTICS_COUNT = "num_batches_tracked"
@@ -315,11 +316,15 @@ def _class_names(content: dict) -> list[str] | None:
 def _recorded_settings(content: dict) -> dict[str, object]:
     """What a PySlowFast checkpoint's configuration says of the keys that its tensors do not tell."""
     try:
-        recorded = yaml.safe_load(content.get("cfg") or "")
-        found = leaves(recorded) if isinstance(recorded, dict) else {}
-    except (yaml.YAMLError, AttributeError, RecursionError):
+        found = leaves(yaml.safe_load(content["cfg"]))
+    except Exception:  # which one depends on what the file holds
         return {}
     if "THERMAL.PERSON_CROPS.ENABLE" in found:
         # Networks from before the key turned no window.
         found = {"THERMAL.PERSON_CROPS.OUTWARD_UP": False, **found}
-    return {key: found[key] for key in (*SETTINGS, *_RECORDED) if key in found}
+    defaults, settings = leaves(pyslowfast.get_cfg()), {}
+    for key in (*SETTINGS, *_RECORDED):
+        # A value that the key does not take tells nothing.
+        with suppress(KeyError, InputError):
+            settings[key] = checked(key, found[key], defaults[key])
+    return settings

@@ -365,9 +365,21 @@ def test_a_checkpoint_of_pyslowfasts_own_function_tells_its_settings(tmp_path):
         assert torch.equal(ours.state_dict()[name], tensor)
 
 
-def test_settings_that_hold_themselves_tell_nothing(tmp_path):
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        "&a {RESNET: *a}",
+        "A: 2024-13-45",
+        "A: !!int abc",
+        "THERMAL: {CLIP_SECONDS: soon, PERSON_CROPS: {UNIT: 'pixel; rm -r .', SIZE: .nan}}",
+        "[1]",
+        torch.zeros(2),
+    ],
+    ids=["itself", "no date", "no number", "refused values", "a list", "a tensor"],
+)
+def test_settings_that_cannot_be_read_tell_nothing(tmp_path, recorded):
     network = ThermalSlowFast(config("SLOWFAST_SMALL.yaml"))
-    torch.save({"model_state": network.state_dict(), "cfg": "&a {RESNET: *a}"}, tmp_path / "x.pyth")
+    torch.save({"model_state": network.state_dict(), "cfg": recorded}, tmp_path / "x.pyth")
     assert read_weights(tmp_path / "x.pyth").settings == {}
 
 

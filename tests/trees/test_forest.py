@@ -69,6 +69,14 @@ def damaged(forest, **changes):
     return file.getvalue()
 
 
+def overwritten(forest):
+    file = io.BytesIO()
+    forest.save(file)
+    content = bytearray(file.getvalue())
+    content[515:1027] = np.random.default_rng(0).bytes(512)
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -80,8 +88,13 @@ def damaged(forest, **changes):
         lambda forest: damaged(forest, feature=np.full_like(forest.feature, 5)),
         lambda forest: damaged(forest, shares=forest.shares[:-1]),
         lambda forest: damaged(forest, shares=np.full_like(forest.shares, np.nan)),
+        lambda forest: damaged(forest, shares=-forest.shares),
+        lambda forest: damaged(forest, leaf=forest.leaf.astype(float)),
+        lambda forest: damaged(forest, roots=forest.roots[None]),
+        lambda forest: damaged(forest, threshold=forest.threshold.astype(str)),
+        lambda forest: overwritten(forest),
     ],
-    ids=["text", "cut off", "pickle", "root", "circle", "feature", "shares", "no number"],
+    ids=["text", "cut off", "pickle", "root", "circle", "feature", "shares", "no number", "negative", "no whole number", "roots", "text for numbers", "a block"],
 )
 def test_a_file_that_holds_no_sound_trees_is_refused(forest, tmp_path, content):
     path = tmp_path / "trees.npz"

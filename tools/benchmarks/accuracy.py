@@ -6,6 +6,7 @@ for the curve. The baseline is PySlowFast as it trains on AVA: float32, pictures
 learning rate in proportion to the batch; it reads the same clips.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -25,6 +26,7 @@ from slowfast_thermal.engine import train as engine
 from slowfast_thermal.engine.tasks import Task, task_of
 from slowfast_thermal.engine.test import test
 from slowfast_thermal.engine.trees import evaluate_with_trees, run_trees
+from slowfast_thermal.errors import InputError, exit_codes
 from slowfast_thermal.evaluation.bootstrap import measure as measures
 from slowfast_thermal.evaluation.metrics import Evaluation
 from slowfast_thermal.files import replacing
@@ -117,36 +119,35 @@ def _train(config: str, overrides: list[str], seconds: float) -> dict[str, objec
 
 
 def _run(recipe: str, data: str, fold: Path, seed: int, minutes: float) -> dict[str, object]:
-    """The same in a process of its own."""
+    """The same in a process of its own, with the machine, versions and commit."""
     config, values = RECIPES[recipe]
     classes = load_annotations([fold / "train.json"]).classes
     with tempfile.TemporaryDirectory() as folder:
         overrides = [
             *("DATA.PATH_TO_DATA_DIR", str(Path(data).resolve()), "OUTPUT_DIR", folder, "RNG_SEED", str(seed)),
-            *("THERMAL.TRAIN_ANNOTATIONS", f"['{fold.resolve() / 'train.json'}']"),
-            *("THERMAL.TEST_ANNOTATIONS", f"['{fold.resolve() / 'val.json'}']"),
+            *("THERMAL.TRAIN_ANNOTATIONS", str([str(fold.resolve() / "train.json")])),
+            *("THERMAL.TEST_ANNOTATIONS", str([str(fold.resolve() / "val.json")])),
             *("MODEL.NUM_CLASSES", str(len(classes)), "NUM_GPUS", "0", "DATA_LOADER.NUM_WORKERS", "0"),
             *("TRAIN.EVAL_PERIOD", "1", "TRAIN.CHECKPOINT_PERIOD", "1000", "TENSORBOARD.ENABLE", "False"),
             *("THERMAL.BASELINES", "False", *values),
         ]
-        command = [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-m",
-            "tools.benchmarks.accuracy",
-            config,
-            str(60 * minutes),
-            *overrides,
-        ]
+        command = [sys.executable, "-W", "ignore", "-m", "tools.benchmarks.accuracy", config, str(60 * minutes)]
         one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
-        subprocess.run(command, cwd=REPOSITORY, env=one_thread, check=True, stdout=subprocess.DEVNULL)
-        return json.loads((Path(folder) / "curve.json").read_text())
+        # In a session of its own, so that Ctrl-C reaches this process alone, which then ends the other.
+        finished = subprocess.run(
+            [*command, *overrides], cwd=REPOSITORY, env=one_thread, stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        if finished.returncode:  # it has told why
+            sys.exit(finished.returncode)
+        where = {**environment(torch.device("cpu")), "threads": 1}
+        return {"environment": where, **json.loads((Path(folder) / "curve.json").read_text())}
 
 
 def summarize(runs: dict[str, dict], target: float) -> dict[str, object]:
-    """A row of the table: of the seeds of a recipe."""
-    reached = [next((at["seconds"] for at in run["curve"] if at["mAP"] >= target), None) for run in runs.values()]
+    """A row of the table: of the seeds of a recipe. Seconds until then are those of the seeds that reach it."""
+    reached = [
+        next((at["seconds"] for at in run["curve"] if (at["mAP"] or 0.0) >= target), None) for run in runs.values()
+    ]
     ends = [run["curve"][-1] for run in runs.values() if run["curve"]]
     return {
         "seeds": len(runs),
@@ -154,7 +155,7 @@ def summarize(runs: dict[str, dict], target: float) -> dict[str, object]:
         "s until then": _mean(reached),
         "s in all": _mean(run["seconds"] for run in runs.values()),
         "last mAP": _mean(at["mAP"] for at in ends),
-        "best mAP": _mean(max(at["mAP"] for at in run["curve"]) for run in runs.values() if run["curve"]),
+        "best mAP": _mean(max(at["mAP"] or 0.0 for at in run["curve"]) for run in runs.values() if run["curve"]),
         "last t5": _mean(at["t5"] for at in ends),
         "schedule ended": all(run["whole"] for run in runs.values()),
         "s a step": _mean(run["seconds"] / run["steps"] for run in runs.values() if run.get("steps")),
@@ -169,8 +170,8 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 def measure(
     data: str, folds: list[tuple[Path, float]], recipes: list[str], seeds: int, minutes: float, path: Path
-) -> dict[str, dict]:
-    """Adds to a file the runs that it lacks.
+) -> dict[str, list[dict]]:
+    """Adds to a file the runs that it lacks, and those again that were given up after fewer minutes.
 
     Args:
         data: folder of the recordings.
@@ -178,23 +179,81 @@ def measure(
         recipes: names in RECIPES.
         seeds: of each.
         minutes: of processor time after which a training is given up.
-        path: of the file, which holds the runs of each fold, recipe and seed.
+        path: of the file, which holds the runs of each fold, recipe and seed. No other process writes it meanwhile.
 
     Returns:
-        By fold, a table of the recipes.
+        By what is to be reached in which fold, a table of the recipes.
+
+    Raises:
+        InputError: a fold has no annotations, or other ones than the file's of the same name; or the file holds something else.
+        SystemExit: a training ended with an error, which it has told.
     """
-    found = json.loads(path.read_text()) if path.is_file() else {"environment": environment(torch.device("cpu"))}
-    of_folds = found.setdefault("folds", {})
-    for recipe in recipes:
-        for fold, target in folds:
-            of_recipes = of_folds.setdefault(fold.name, {"mAP to reach": target, "recipes": {}})["recipes"]
-            of_seeds = of_recipes.setdefault(recipe, {})
-            for seed in map(str, range(seeds)):
-                if seed not in of_seeds:
-                    of_seeds[seed] = _run(recipe, data, fold, int(seed), minutes)
-                    with replacing(path) as temporary:
-                        Path(temporary).write_text(json.dumps(found, indent=1) + "\n")
-    return {name: table(of["recipes"], of["mAP to reach"]) for name, of in of_folds.items()}
+    of_folds = _read(path)
+    for fold, target in folds:
+        found = {"mAP to reach": target, "annotations": _fingerprint(fold), "recipes": {}}
+        known = of_folds.setdefault(_name(fold), found)
+        if known["annotations"] != found["annotations"]:
+            raise InputError(
+                f"{path} holds runs of other annotations in a folder named {_name(fold)} than those of {fold}: give another "
+                "--output, or another name to the folder."
+            )
+        known["mAP to reach"] = target
+    _write(path, of_folds)
+    wanted = [(recipe, fold, str(seed)) for recipe in recipes for fold, _ in folds for seed in range(seeds)]
+    for recipe, fold, seed in wanted:
+        of_seeds = of_folds[_name(fold)]["recipes"].setdefault(recipe, {})
+        known = of_seeds.get(seed)
+        if known and (known["whole"] or known["seconds"] >= 60 * minutes):
+            continue
+        print(f"{_name(fold)}: {recipe}, seed {seed}", flush=True)
+        of_seeds[seed] = _run(recipe, data, fold, int(seed), minutes)
+        _write(path, of_folds)
+    asked = [_name(fold) for fold, _ in folds]
+    return {
+        f"{name}, mAP {of_folds[name]['mAP to reach']:g}": table(
+            of_folds[name]["recipes"], of_folds[name]["mAP to reach"]
+        )
+        for name in asked
+    }
+
+
+def _name(fold: Path) -> str:
+    return fold.resolve().name
+
+
+def _fingerprint(fold: Path) -> str:
+    """Of the annotations of a fold.
+
+    Raises:
+        InputError: one of the files cannot be read.
+    """
+    digest = hashlib.sha256()
+    for name in ("train.json", "val.json"):
+        try:
+            digest.update((fold / name).read_bytes())
+        except OSError as error:
+            raise InputError(
+                f"{fold / name} cannot be read ({error.strerror}): give --fold a folder with a train.json and a val.json."
+            ) from None
+    return digest.hexdigest()[:16]
+
+
+def _read(path: Path) -> dict[str, dict]:
+    if not path.exists():
+        return {}
+    try:
+        of_folds = json.loads(path.read_text())["folds"]
+        for of_fold in of_folds.values():
+            table(of_fold["recipes"], of_fold["mAP to reach"])
+            assert of_fold["annotations"]
+        return of_folds
+    except Exception:  # which one depends on what the file holds
+        raise InputError(f"{path} holds no runs of this benchmark: give another --output, or remove it.") from None
+
+
+def _write(path: Path, of_folds: dict[str, dict]) -> None:
+    with replacing(path) as temporary:
+        Path(temporary).write_text(json.dumps({"folds": of_folds}, indent=1) + "\n")
 
 
 def table(recipes: dict[str, dict[str, dict]], target: float) -> list[dict[str, object]]:
@@ -205,4 +264,6 @@ def table(recipes: dict[str, dict[str, dict]], target: float) -> list[dict[str, 
 if __name__ == "__main__":
     config, seconds, *overrides = sys.argv[1:]
     output = Path(overrides[overrides.index("OUTPUT_DIR") + 1])
-    (output / "curve.json").write_text(json.dumps(_train(config, overrides, float(seconds))))
+    with exit_codes():
+        curve = _train(config, overrides, float(seconds))
+    (output / "curve.json").write_text(json.dumps(curve))
