@@ -109,5 +109,7 @@ def test_a_file_that_holds_something_else_is_refused_and_kept(synthetic_data, tm
 @pytest.mark.slow
 def test_trees_are_measured_in_a_process_of_their_own(synthetic_data, tmp_path):
     folds = [(synthetic_data / "annotations", 0.0)]
-    (row,) = accuracy.measure(str(synthetic_data), folds, ["TREES"], 1, 5.0, tmp_path / "found.json")["annotations, mAP 0"]
+    (row,) = accuracy.measure(str(synthetic_data), folds, ["TREES"], 1, 5.0, tmp_path / "found.json")[
+        "annotations, mAP 0"
+    ]
     assert row["reach it"] == 1 and 0 < row["s until then"] < 60

@@ -94,7 +94,21 @@ def overwritten(forest):
         lambda forest: damaged(forest, threshold=forest.threshold.astype(str)),
         lambda forest: overwritten(forest),
     ],
-    ids=["text", "cut off", "pickle", "root", "circle", "feature", "shares", "no number", "negative", "no whole number", "roots", "text for numbers", "a block"],
+    ids=[
+        "text",
+        "cut off",
+        "pickle",
+        "root",
+        "circle",
+        "feature",
+        "shares",
+        "no number",
+        "negative",
+        "no whole number",
+        "roots",
+        "text for numbers",
+        "a block",
+    ],
 )
 def test_a_file_that_holds_no_sound_trees_is_refused(forest, tmp_path, content):
     path = tmp_path / "trees.npz"
