@@ -4,6 +4,9 @@ from pathlib import Path
 
 import torch
 
+# Frames under the longest kernel of each of SlowFast's pathways.
+_SLOW_KERNEL, _FAST_KERNEL = 3, 5
+
 
 def current_device(cfg) -> torch.device:
     """The GPU of this process, or the CPU for NUM_GPUS 0."""
@@ -13,12 +16,16 @@ def current_device(cfg) -> torch.device:
 def mixed_precision(cfg, device: torch.device) -> torch.dtype | None:
     """The type that takes the place of float32 in a forward pass, None where nothing does.
 
-    With TRAIN.MIXED_PRECISION it is bfloat16 where the hardware has it, else float16 on a GPU.
+    With TRAIN.MIXED_PRECISION it is bfloat16 where the hardware has it, else float16 on a GPU. On a CPU clips shorter than the
+    network's kernels stay float32: there oneDNN 3.12 (torch 2.14) gives wrong gradients of the weights, or none that are numbers.
     """
     if not cfg.TRAIN.MIXED_PRECISION:
         return None
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    slow, fast = cfg.DATA.NUM_FRAMES // cfg.SLOWFAST.ALPHA, cfg.DATA.NUM_FRAMES
+    if slow < _SLOW_KERNEL or fast < max(_FAST_KERNEL, cfg.SLOWFAST.FUSION_KERNEL_SZ):
+        return None
     flags = Path("/proc/cpuinfo")
     return torch.bfloat16 if flags.exists() and "avx512_bf16" in flags.read_text() else None
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from slowfast_thermal.engine.device import to_device
+from slowfast_thermal.engine.device import autocast, to_device
 from slowfast_thermal.models import ThermalSlowFast
 from slowfast_thermal.models.losses import SoftmaxLoss
 from tests.checkpoint.test_pretrained import config
@@ -37,3 +37,19 @@ def test_a_training_step_reads_nothing_back_from_the_device(settings):
     parameters = list(model.parameters())
     assert all(parameter.grad.device == NOWHERE for parameter in parameters)
     torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+
+
+@pytest.mark.parametrize("frames", [8, 16])
+def test_gradients_on_a_cpu_are_those_of_float32(frames):
+    gradients = []
+    for is_mixed in (False, True):
+        cfg = config(DATA__NUM_FRAMES=frames, TRAIN__MIXED_PRECISION=is_mixed)
+        torch.manual_seed(0)
+        model = ThermalSlowFast(cfg).train()
+        inputs = [torch.rand(2, 1, count, 20, 30) for count in (frames // cfg.SLOWFAST.ALPHA, frames)]
+        with autocast(cfg, torch.device("cpu")):
+            scores = model(inputs, BOXES)
+        SoftmaxLoss(torch.ones(2))(scores.float(), torch.tensor([[0.0, 1.0]] * 3)).backward()
+        gradients.append(torch.cat([parameter.grad.flatten() for parameter in model.parameters()]))
+    exact, mixed = gradients
+    assert (mixed - exact).norm() < 0.3 * exact.norm()
