@@ -208,13 +208,7 @@ def measure(
         print(f"{_name(fold)}: {recipe}, seed {seed}", flush=True)
         of_seeds[seed] = _run(recipe, data, fold, int(seed), minutes)
         _write(path, of_folds)
-    asked = [_name(fold) for fold, _ in folds]
-    return {
-        f"{name}, mAP {of_folds[name]['mAP to reach']:g}": table(
-            of_folds[name]["recipes"], of_folds[name]["mAP to reach"]
-        )
-        for name in asked
-    }
+    return {f"{_name(fold)}, mAP {target:g}": table(of_folds[_name(fold)]["recipes"], target) for fold, target in folds}
 
 
 def _name(fold: Path) -> str:
@@ -245,7 +239,7 @@ def _read(path: Path) -> dict[str, dict]:
         of_folds = json.loads(path.read_text())["folds"]
         for of_fold in of_folds.values():
             table(of_fold["recipes"], of_fold["mAP to reach"])
-            assert of_fold["annotations"]
+            of_fold["annotations"].encode()
         return of_folds
     except Exception:  # which one depends on what the file holds
         raise InputError(f"{path} holds no runs of this benchmark: give another --output, or remove it.") from None
