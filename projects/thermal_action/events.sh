@@ -4,10 +4,7 @@
 #   projects/thermal_action/events.sh DATA OUTPUT
 # Copies each events.json to results/. The same command goes on where it was stopped.
 set -euo pipefail
-data=$(realpath "$1")
-output=$(realpath -m "$2")
-cd "$(dirname "$0")/../.."
-python=${PYTHON:-.venv/bin/python}
+source "$(dirname "$0")/settings.sh"
 cfg=configs/Thermal/SIMULATED.yaml
 
 [ -e "$output/choose" ] || "$python" tools/thermal_data.py synthesize "$output/choose" --rooms 12 --continuous 1 --seed 5001
@@ -29,7 +26,7 @@ predict real "$data/frames"
 
 judge() { # NAME SCORES TRUTH [KEY VALUE ...]
     "$python" tools/evaluate_events.py "$2" "$3" --cfg "$cfg" --output "$output/judged/$1" "${@:4}"
-    cp "$output/judged/$1/events.json" "projects/thermal_action/results/events_$1.json"
+    cp "$output/judged/$1/events.json" "$results/events_$1.json"
 }
 for set in choose report real; do
     judge "$set" "$output/$set.jsonl" "$output/$set/truth.json"

@@ -1,8 +1,6 @@
 # Read by rooms_choice.sh and rooms_curves.sh: where rooms.sh wrote, and what all runs have in common.
-rooms=$(realpath "$1")
-output=$(realpath -m "$2")
-cd "$(dirname "$0")/../.."
-python=${PYTHON:-.venv/bin/python}
+source "$(dirname "$0")/settings.sh"
+rooms=$data
 
 common=(DATA.PATH_TO_DATA_DIR "$rooms" TRAIN.EVAL_PERIOD 1000 TRAIN.CHECKPOINT_PERIOD 1000 TENSORBOARD.ENABLE False LOG_PERIOD 100
     THERMAL.BASELINES False)

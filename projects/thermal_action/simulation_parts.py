@@ -22,7 +22,7 @@ from slowfast_thermal.simulation.parameters import BROAD, CEILING, PRIORS, Param
 NONE, NOTHING = (0, 0), (0.0, 0.0)
 PARTS = {
     "everything": {},
-    "any camera": {"camera": BROAD.camera},
+    "any camera": {"camera": vars(BROAD.camera)},
     "one camera": {
         "camera": dict(height=(2.7, 2.7), tilt=NOTHING, off_centre=NOTHING, field_of_view=(115.0, 115.0), lens=(0.3, 0.3), shift=NOTHING)
     },
@@ -50,15 +50,9 @@ PARTS = {
 """What takes the place of which parameters."""
 
 
-def without(changes: dict[str, object]) -> Parameters:
+def without(changes: dict[str, dict[str, object]]) -> Parameters:
     """The ceiling cameras' parameters but for some."""
-    return replace(
-        CEILING,
-        **{
-            part: replace(getattr(CEILING, part), **values) if isinstance(values, dict) else values
-            for part, values in changes.items()
-        },
-    )
+    return replace(CEILING, **{part: replace(getattr(CEILING, part), **values) for part, values in changes.items()})
 
 
 def tested(name: str, seed: int, args: argparse.Namespace) -> dict[str, dict[str, float]]:
