@@ -26,8 +26,6 @@ vary() { # NAME [KEY VALUE ...]
         "${held_back[@]}" SOLVER.EPOCH_ITERS 62 OUTPUT_DIR "$output/varied/$1" "${@:2}"
 }
 one_channel=(DATA.INPUT_CHANNEL_NUM "[1,1]" DATA.MEAN "[0.0]")
-interactions=(IA.ENABLE True IA.BLOCKS "['P','P']" IA.DIM_INNER 64 IA.DIM_OUT 386 IA.CLASSIFIER projection IA.LR_FACTOR 1.0
-    SOLVER.CLIP_GRAD_L2NORM 1.0)
 vary nothing
 vary no_difference THERMAL.CHANNELS "['less_median']" "${one_channel[@]}" DATA.STD "[0.1]"
 vary difference_alone THERMAL.CHANNELS "['difference']" "${one_channel[@]}" DATA.STD "[0.05]"
