@@ -223,7 +223,7 @@ _RULES = {
     "THERMAL.AUG.TEMPERATURE_GAIN": number(0, 1),
     "THERMAL.AUG.TEMPERATURE_OFFSET": number(0, _HOTTEST),
     "THERMAL.AUG.TEMPORAL_SHIFT": whole(0),
-    "THERMAL.BOOTSTRAP_SAMPLES": whole(0, 1_000_000),
+    "THERMAL.BOOTSTRAP_SAMPLES": whole(1, 1_000_000),
     "THERMAL.BOX_FEATURES": choice(*NUM_BOX_FEATURES),
     "THERMAL.BOX_SHIFT": several(number(-0.2, 0.2), "two fractions from -0.2 to 0.2, for x and y", 2),
     "THERMAL.CACHE_GIB": number(0, 1e6),

@@ -10,6 +10,9 @@ _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
 _LONGEST_NAME = 250
 _LONGEST_TEXT = 500
 
+LARGEST_WHOLE = 2**53 - 1
+"""The largest whole number that every reader of JSON and float64 tells from its neighbours: no time and no count is larger."""
+
 CLASS_NAME = f"1 to {_LONGEST_TEXT} characters without quotes, line breaks and control characters"
 RECORDING_NAME = f"at most {_LONGEST_NAME} bytes without spaces, commas, slashes and control characters"
 IMAGE_ID = f"a whole number, or text of at most {_LONGEST_TEXT} characters without line breaks and control characters"

@@ -314,7 +314,7 @@ def _class_names(content: dict) -> list[str] | None:
 
 
 def _recorded_settings(content: dict) -> dict[str, object]:
-    """What a PySlowFast checkpoint's configuration says of the keys that its tensors do not tell."""
+    """What a PySlowFast checkpoint's configuration says of the keys that its tensors do not tell and its network uses."""
     try:
         found = leaves(yaml.safe_load(content["cfg"]))
     except Exception:  # which one depends on what the file holds
@@ -327,4 +327,9 @@ def _recorded_settings(content: dict) -> dict[str, object]:
         # A value that the key does not take tells nothing.
         with suppress(KeyError, InputError):
             settings[key] = checked(key, found[key], defaults[key])
-    return settings
+    unused = set()
+    if settings.get("THERMAL.PERSON_CROPS.ENABLE") is False:
+        unused |= {f"THERMAL.PERSON_CROPS.{name}" for name in ("UNIT", "SIZE", "OUTWARD_UP")}
+    if "difference" not in settings.get("THERMAL.CHANNELS", ["difference"]):
+        unused.add("THERMAL.DIFFERENCE_SECONDS")
+    return {key: value for key, value in settings.items() if key not in unused}

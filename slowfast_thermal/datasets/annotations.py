@@ -22,6 +22,7 @@ from slowfast_thermal.errors import InputError
 from slowfast_thermal.user_input import (
     CLASS_NAME,
     IMAGE_ID,
+    LARGEST_WHOLE,
     RECORDING_NAME,
     is_class_name,
     is_image_id,
@@ -190,7 +191,7 @@ class _Reader:
         recording = field(record, "sensor_id", str, where)
         timestamp = field(record, "timestamp", int, where)
         frame_index = field(record, "frame_idx", int, where)
-        if abs(timestamp) >= 2**53:
+        if abs(timestamp) > LARGEST_WHOLE:
             raise InputError(f"{where}: timestamp {shortened(timestamp)} is no time in milliseconds: correct it.")
         if not is_image_id(image_id):
             raise InputError(f"{where}: image id {shortened(image_id)} must be {IMAGE_ID}: rename the image.")

@@ -16,12 +16,11 @@ import numpy as np
 
 from slowfast_thermal.datasets.units import UNITS, find_unit
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.user_input import LARGEST_WHOLE
 
 TYPES = {name: np.dtype(name).newbyteorder("<") for name in ("float32", "float64", "int16", "uint16", "int32")}
 # What is longer is none of ours, and is not read.
 _MOST_HEADER, _MOST_PIXELS, _MOST_NAME = 1024, 2**22, 200
-# Milliseconds from which on a time is none.
-LATEST = 2**53
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def _header(line: bytes) -> _Header:
         fields = json.loads(line)
         sensor, time, height, width = (fields[key] for key in ("sensor", "timestamp", "height", "width"))
         kind, unit = TYPES[fields.get("type", "float32")], fields.get("unit", "celsius")
-        numbers_fit = all(type(number) is int for number in (time, height, width)) and abs(time) < LATEST
+        numbers_fit = all(type(number) is int for number in (time, height, width)) and abs(time) <= LARGEST_WHOLE
         names_fit = isinstance(sensor, str) and 0 < len(sensor) <= _MOST_NAME and sensor.isprintable()
         is_frame = numbers_fit and names_fit and min(height, width) > 0 and height * width <= _MOST_PIXELS
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

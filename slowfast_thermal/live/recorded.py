@@ -14,7 +14,8 @@ import numpy as np
 from slowfast_thermal.datasets.hdf5 import check_frames, check_times, open_dataset, open_file
 from slowfast_thermal.datasets.units import unit_of
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.live.frames import LATEST, Frame, Take, Tell
+from slowfast_thermal.live.frames import Frame, Take, Tell
+from slowfast_thermal.user_input import LARGEST_WHOLE
 
 # Seconds between looks at a file that grows.
 _LOOK = 0.2
@@ -43,7 +44,7 @@ class _Stored:
         except (OSError, RuntimeError) as error:
             raise self._unreadable(error) from None
         for readings, timestamp in zip(stored, times):
-            if abs(timestamp) >= LATEST:
+            if abs(timestamp) > LARGEST_WHOLE:
                 raise InputError(f"{self._path}: the timestamp {timestamp} is no time in milliseconds: correct it.")
             with np.errstate(over="ignore"):  # what no float32 holds is no temperature
                 temperatures = readings.astype(np.float32)

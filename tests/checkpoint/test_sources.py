@@ -395,6 +395,14 @@ def test_networks_from_before_windows_were_turned_say_so(tmp_path):
     assert read_weights(tmp_path / "x.pyth").settings == expected
 
 
+def test_settings_that_the_network_did_not_use_tell_nothing(tmp_path):
+    network = ThermalSlowFast(config("SLOWFAST_SMALL.yaml"))
+    recorded = "THERMAL: {CHANNELS: [temperature], DIFFERENCE_SECONDS: 2.0, PERSON_CROPS: {ENABLE: false, SIZE: 30.0, UNIT: box}}"
+    torch.save({"model_state": network.state_dict(), "cfg": recorded}, tmp_path / "x.pyth")
+    expected = {"THERMAL.CHANNELS": ["temperature"], "THERMAL.PERSON_CROPS.ENABLE": False}
+    assert read_weights(tmp_path / "x.pyth").settings == expected
+
+
 def test_every_setting_in_which_sources_differ_is_a_key_of_the_configuration():
     cfg = config("SLOWFAST_SMALL.yaml")
     for source in SOURCES.values():

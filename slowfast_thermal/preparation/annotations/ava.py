@@ -11,7 +11,7 @@ from pathlib import Path
 from slowfast_thermal.datasets.records import read_csv
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.annotations.images import AnnotatedFrame, Contents, LabelledBox, number_of
-from slowfast_thermal.user_input import shortened
+from slowfast_thermal.user_input import LARGEST_WHOLE, shortened
 
 _ITEM = re.compile(r"(?:item|label)\s*\{([^}]*)\}")
 _NAME, _ID = re.compile(r'name:\s*"([^"]*)"'), re.compile(r"(?:label_)?id:\s*(\d+)")
@@ -43,7 +43,7 @@ def read(path: Path) -> Contents:
 
 def _time(text: str, where: str) -> float:
     time = number_of(text, where)
-    if abs(time) >= 2**53:
+    if abs(time) > LARGEST_WHOLE:
         raise InputError(f"{where}: {shortened(text)} is no time in seconds or milliseconds: correct it.")
     return time
 

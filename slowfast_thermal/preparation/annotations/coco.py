@@ -16,7 +16,7 @@ from slowfast_thermal.preparation.annotations.images import (
     number_of,
     size_of,
 )
-from slowfast_thermal.user_input import shortened
+from slowfast_thermal.user_input import LARGEST_WHOLE, shortened
 
 # Where tools keep what number a person has.
 _TRACKS = ("track_id", "object_id", "instance_id")
@@ -63,7 +63,7 @@ def read(path: Path) -> Contents:
             box = enclosing(*box, turned, about_corner=False)
             notes["turned boxes, of which the upright box around them was taken"] += 1
         told = (each.get(key) for key in _TRACKS for each in (annotation, attributes))
-        track = next((value for value in told if type(value) is int and abs(value) < 2**53), None)
+        track = next((value for value in told if type(value) is int and abs(value) <= LARGEST_WHOLE), None)
         texts = {
             key: _text(value) for key, value in attributes.items() if key not in ("rotation", "occluded", *_TRACKS)
         }

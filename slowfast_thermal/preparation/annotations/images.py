@@ -13,7 +13,7 @@ import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.user_input import shortened
+from slowfast_thermal.user_input import LARGEST_WHOLE, shortened
 
 PEOPLE = ("person", "people", "human", "pedestrian")
 """Labels that say that somebody is there, and not what they do."""
@@ -136,7 +136,7 @@ def number_of(value: object, where: str) -> float:
 def whole_number_of(value: object, where: str) -> int:
     """A whole number, such as that of a frame. Raises InputError if it is none, or larger than any file has frames."""
     number = number_of(value, where)
-    if not number.is_integer() or abs(number) >= 2**53:
+    if not number.is_integer() or abs(number) > LARGEST_WHOLE:
         raise InputError(f"{where}: {shortened(value)} is no whole number of a sensible size: correct it.")
     return int(number)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from slowfast_thermal.datasets.records import field
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.conversion import Record, Summary, convert
-from slowfast_thermal.user_input import RECORDING_NAME, is_recording_name, shortened
+from slowfast_thermal.user_input import LARGEST_WHOLE, RECORDING_NAME, is_recording_name, shortened
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -30,7 +30,7 @@ def read_records(path: Path) -> Iterator[Record]:
                 "the recording."
             )
         time = field(content, "data_time", int, where)
-        if not 0 <= time < 2**53:
+        if not 0 <= time <= LARGEST_WHOLE:
             raise InputError(f"{where}: data_time {time} is no time in milliseconds: correct it or remove the line.")
         annotations = field(content, "annotations", list, where)
         for position, annotation in enumerate(annotations):

@@ -9,11 +9,11 @@ import pandas as pd
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.recording_checks import time_unit
 from slowfast_thermal.preparation.recordings.sniffing import encoding_of, expect
+from slowfast_thermal.user_input import LARGEST_WHOLE
 
 MILLISECONDS = "milliseconds"
 # Units of a second.
 TIME_UNITS = {"seconds": 1, MILLISECONDS: 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
-_LATEST = 2**53
 
 
 def parse_times(texts: Sequence[str], where: str) -> tuple[np.ndarray, str]:
@@ -89,7 +89,7 @@ def to_milliseconds(times: np.ndarray, unit: str, where: str) -> tuple[np.ndarra
     """
     unit = unit or (time_unit(times) if len(times) > 1 else None) or MILLISECONDS
     found = np.round(times * (1000 / TIME_UNITS[unit])) if unit != MILLISECONDS or times.dtype.kind == "f" else times
-    if np.abs(found).max() >= _LATEST:
+    if np.abs(found).max() > LARGEST_WHOLE:
         raise InputError(f"{where}: times up to {times.max():g} are no {unit}: give --time-unit, or --rate.")
     found = found.astype(np.int64)
     if (late := np.flatnonzero(np.diff(found) <= 0)).size:
