@@ -1,6 +1,6 @@
 #!/bin/bash
 # Trains trees, and the recipe that rooms_choice.sh chose, on 50 to 5,000 keyframes of 2, 5 and 20 of the simulated rooms that
-# rooms.sh wrote, and tests on the 50 other rooms:
+# rooms.sh wrote, and the R50 on up to 500 keyframes of 20 rooms, and tests on the 50 other rooms:
 #   projects/thermal_action/rooms_curves.sh ROOMS OUTPUT
 # The same command goes on where it was stopped.
 set -euo pipefail
@@ -13,14 +13,16 @@ source "$(dirname "$0")/rooms_settings.sh"
     OUTPUT_DIR "$output/rooms_20/trees"
 
 # Fewer keyframes, of 20, 5 and 2 rooms, other ones with each seed where there are others: 20 passes in batches of 8, as
-# PEOPLE_SMALL has them, and at least 500 iterations.
+# PEOPLE_SMALL and the R50 have them, and at least 500 iterations.
+iterations() { # SIZE: of a pass
+    echo $(($1 > 200 ? $1 / 8 : 25))
+}
 curve() { # ROOMS SEED SIZE PATTERNS
     local of=("${common[@]}" "${unseen[@]}" RNG_SEED "$2" THERMAL.TRAIN_RECORDINGS "$4")
-    local iterations=$(($3 > 200 ? $3 / 8 : 25))
     "$python" -W ignore tools/learning_curve.py --cfg configs/Thermal/TREES.yaml --size "$3" --seeds 1 "${of[@]}" \
         OUTPUT_DIR "$output/rooms_$1/trees"
     "$python" -W ignore tools/learning_curve.py --cfg configs/Thermal/PEOPLE_SMALL.yaml --size "$3" --seeds 1 "${of[@]}" "${fine[@]}" \
-        TRAIN.BATCH_SIZE 8 SOLVER.EPOCH_ITERS "$iterations" SOLVER.MAX_EPOCH 20 OUTPUT_DIR "$output/rooms_$1/network"
+        TRAIN.BATCH_SIZE 8 SOLVER.EPOCH_ITERS "$(iterations "$3")" SOLVER.MAX_EPOCH 20 OUTPUT_DIR "$output/rooms_$1/network"
 }
 five=("SIM00[1-5]*" "SIM00[6-9]*','SIM010*" "SIM01[1-5]*")
 two=("SIM00[12]*" "SIM00[34]*" "SIM00[56]*")
@@ -30,4 +32,8 @@ done
 for seed in 0 1 2; do
     for size in 50 200 500; do curve 2 "$seed" "$size" "['${two[seed]}']"; done
     for size in 50 200 500 1250; do curve 5 "$seed" "$size" "['${five[seed]}']"; done
+done
+for size in 50 200 500; do
+    "$python" -W ignore tools/learning_curve.py --cfg configs/Thermal/SLOWFAST_4x16_R50_SCRATCH.yaml --size "$size" --seeds 1 \
+        "${common[@]}" "${unseen[@]}" NUM_GPUS 0 SOLVER.EPOCH_ITERS "$(iterations "$size")" OUTPUT_DIR "$output/rooms_20/r50"
 done

@@ -1,7 +1,7 @@
 """What it costs to find, follow and score people, on one core, beside the time that the recording itself takes.
 
 People are two warm ellipses that cross a room for a minute at ten frames a second, in frames of three resolutions; the action
-network is that of `configs/Thermal/PEOPLE_SMALL.yaml`, which scores everyone once a second.
+network is that of `configs/Thermal/SIMULATED.yaml`, which scores everyone once a second.
 """
 
 import os
