@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+from collections.abc import Sequence
 
 from fvcore.common.config import CfgNode
 
@@ -263,10 +264,11 @@ def _add_events_node(cfg: CfgNode) -> None:
     cfg.EVENTS.CLIP_GIGABYTES = 10.0
 
 
-def load_config(path: str, overrides: list[str]) -> CfgNode:
+def load_config(path: str, overrides: Sequence[str], own: Sequence[str] = ()) -> CfgNode:
     """PySlowFast's defaults with the YAML file `path` (and its `_BASE_`) and `KEY VALUE ...` merged in.
 
-    Where there is no such file, `path` may name one that comes with the package, such as `Thermal/DEMO.yaml`.
+    Where there is no such file, `path` may name one that comes with the package, such as `Thermal/DEMO.yaml`. `own` are pairs of
+    the program, which hold whatever the user's overrides say.
 
     Raises:
         InputError: no such file, no valid YAML, an unknown key, a value that does not suit its key, or values
@@ -284,6 +286,7 @@ def load_config(path: str, overrides: list[str]) -> CfgNode:
                 _set(cfg, name, checked(name, value, defaults[name]))
             except InputError as error:
                 raise InputError(f"{file}: {error}") from None
+    overrides = [*overrides, *own]
     for name, value in zip(overrides[::2], overrides[1::2]):
         _check_name(name, value, defaults, "The command line")
         _set(cfg, name, checked(name, value, defaults[name]))

@@ -256,8 +256,8 @@ _RULES = {
         lambda v: is_text(v) and _has_group(v), "a regular expression with a group, such as '(.+)_R.*'"
     ),
     "THERMAL.SIMULATION.CLASS_MAP": Rule(
-        lambda v: v == [] or several(several(_NAME, "", 2), "").accepts(v),
-        "a list of pairs, each of a simulated class and one of the network's, or an empty list",
+        lambda v: v == [] or (several(several(_NAME, "", 2), "").accepts(v) and len({pair[0] for pair in v}) == len(v)),
+        "a list of pairs, each of a simulated class and one of the network's, no simulated class twice, or an empty list",
     ),
     "THERMAL.SIMULATION.FRAME_SIZE": several(whole(16, 8192), "height and width in pixels, at least 16 each", 2),
     "THERMAL.SIMULATION.PRIOR": choice("ceiling", "corner", "broad"),

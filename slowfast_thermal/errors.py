@@ -15,7 +15,8 @@ FAILED = 1
 BAD_INPUT = 2
 # EX_TEMPFAIL of sysexits.h: try again.
 INTERRUPTED = 75
-# What a shell reports of a program whose output no one reads any more.
+# What a shell reports of a program that Ctrl-C has ended, and of one whose output no one reads any more.
+ENDED_BY_USER = 130
 UNREAD = 141
 
 
@@ -41,6 +42,7 @@ _ENDINGS = (
     (InputError, "Error", BAD_INPUT),
     (Interrupted, "Interrupted", INTERRUPTED),
     (LostProcessError, "Error", FAILED),
+    (KeyboardInterrupt, "Interrupted", ENDED_BY_USER),
 )
 
 
@@ -63,7 +65,7 @@ def exit_codes(is_told: Callable[[str], bool] = lambda message: True) -> Iterato
     except tuple(kind for kind, _, _ in _ENDINGS) as reason:
         word, code = next((word, code) for kind, word, code in _ENDINGS if isinstance(reason, kind))
         if is_told(str(reason)):
-            sys.stderr.write(f"{word}: {reason}\n")
+            sys.stderr.write(f"{word}: {str(reason) or 'Ctrl-C ended the command.'}\n")
         sys.exit(code)
 
 

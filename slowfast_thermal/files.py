@@ -92,6 +92,16 @@ def remove_partial_files(folder: Path) -> None:
             _remove_if_left(path)
 
 
+def check_writable(what: str, folder: Path) -> None:
+    """Makes a folder, which `what` names in the message. Raises InputError if no file can be written in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{what} '{folder}' cannot be written ({error.strerror}): set another folder.") from None
+
+
 @contextmanager
 def temporary_folder(name: str, parent: Path) -> Iterator[Path]:
     """A folder `.NAME.` and more inside `parent` that vanishes after the block; those that killed processes have left go first."""

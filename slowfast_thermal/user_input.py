@@ -1,5 +1,6 @@
 """What users give: whether a file is there, what text can be, and how a message shows a value."""
 
+import argparse
 import reprlib
 import unicodedata
 from pathlib import Path
@@ -17,6 +18,25 @@ CLASS_NAME = f"1 to {_LONGEST_TEXT} characters without quotes, line breaks and c
 RECORDING_NAME = f"at most {_LONGEST_NAME} bytes without spaces, commas, slashes and control characters"
 IMAGE_ID = f"a whole number, or text of at most {_LONGEST_TEXT} characters without line breaks and control characters"
 """What `is_class_name`, `is_recording_name` and `is_image_id` ask for, in words."""
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on, as an argument of a command."""
+    return _number_from(1, text)
+
+
+def whole_number(text: str) -> int:
+    """A whole number from 0 on, as an argument of a command."""
+    return _number_from(0, text)
+
+
+def _number_from(lowest: int, text: str) -> int:
+    try:
+        if (number := int(text)) >= lowest:
+            return number
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{shortened(text)} is no whole number from {lowest} on")
 
 
 def is_file(path: Path) -> bool:

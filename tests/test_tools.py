@@ -36,6 +36,40 @@ def test_overrides_may_stand_in_several_places(monkeypatch):
     assert visualize.parse_args().overrides == ["NUM_GPUS", "0", "THERMAL.UNIT", "kelvin"]
 
 
+@pytest.mark.parametrize(
+    "command, argument",
+    [
+        (["cross_validate.py", "--cfg", "x.yaml", "--folds", "x", "--seeds", "0"], "--seeds: '0'"),
+        (["learning_curve.py", "--cfg", "x.yaml", "--size", "0"], "--size: '0'"),
+        (["compare.py", "a", "b", "--samples", "-5"], "--samples: '-5'"),
+        (["thermal_data.py", "split", "x", "y", "--seed", "-1"], "--seed: '-1'"),
+    ],
+)
+def test_a_number_of_nothing_is_refused(command, argument):
+    done = subprocess.run(
+        [sys.executable, f"tools/{command[0]}", *command[1:]], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 2 and f"argument {argument} is no whole number from " in done.stderr
+
+
+def test_an_override_without_a_value_is_named(synthetic_data, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["thermal_data.py", "validate", str(synthetic_data), "THERMAL.UNIT"])
+    with pytest.raises(SystemExit, match="2"):
+        thermal_data.main()
+    assert "'THERMAL.UNIT' has no value" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_a_command_with_a_sentence(monkeypatch, capsys):
+    def interrupted(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(thermal_data.COMMANDS, "validate", interrupted)
+    monkeypatch.setattr(sys, "argv", ["thermal_data.py", "validate", "x"])
+    with pytest.raises(SystemExit, match="130"):
+        thermal_data.main()
+    assert capsys.readouterr().err == "Interrupted: Ctrl-C ended the command.\n"
+
+
 def test_many_findings_of_a_kind_are_cut_short(capsys):
     findings = [Finding("warning", "boxes", f"image {number} has no box") for number in range(30)]
     thermal_data.print_report(Report({"train": 30, "val": 0}, 1, findings, []))

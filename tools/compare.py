@@ -21,6 +21,7 @@ from slowfast_thermal.errors import exit_codes
 from slowfast_thermal.evaluation.baselines import BASELINES
 from slowfast_thermal.evaluation.runs import compare
 from slowfast_thermal.preparation.splits import SESSION_PATTERN, check_session_pattern
+from slowfast_thermal.user_input import count
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,7 +34,7 @@ def parse_args() -> argparse.Namespace:
             default="predictions",
             help=f"whose predictions of the {name} run (default the run's own)",
         )
-    parser.add_argument("--samples", type=int, default=1000, help="bootstrap samples (default 1000)")
+    parser.add_argument("--samples", type=count, default=1000, help="bootstrap samples (default 1000)")
     parser.add_argument(
         "--session-pattern",
         metavar="REGEX",

@@ -7,7 +7,7 @@ The same command goes on where an earlier one was interrupted. OUTPUT_DIR/table.
 
 Example: trees on folds of stretches of time.
 
-    tools/thermal_data.py split my_data folds --by block --folds 5 --guard 6
+    tools/thermal_data.py split my_data folds --by block --folds 5 --guard 16
     tools/cross_validate.py --cfg configs/Thermal/TREES.yaml --folds folds --seeds 3 DATA.PATH_TO_DATA_DIR my_data \\
         OUTPUT_DIR output/blocks
 """
@@ -24,6 +24,7 @@ from slowfast_thermal.engine.cross_validation import cross_validate  # noqa: E40
 from slowfast_thermal.engine.interruption import watched_signals  # noqa: E402
 from slowfast_thermal.errors import exit_codes  # noqa: E402
 from slowfast_thermal.preparation.folds import read_folds  # noqa: E402
+from slowfast_thermal.user_input import count  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,7 +33,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--folds", required=True, type=Path, metavar="FOLDER", help="holds a folder with train.json and val.json a fold"
     )
-    parser.add_argument("--seeds", type=int, default=1, help="runs of each fold, from RNG_SEED on (default 1)")
+    parser.add_argument("--seeds", type=count, default=1, help="runs of each fold, from RNG_SEED on (default 1)")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="override configuration keys")
     return parser.parse_intermixed_args()
 

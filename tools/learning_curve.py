@@ -21,6 +21,7 @@ from slowfast_thermal.config import load_config  # noqa: E402
 from slowfast_thermal.engine.interruption import watched_signals  # noqa: E402
 from slowfast_thermal.engine.learning_curve import learning_curve  # noqa: E402
 from slowfast_thermal.errors import exit_codes  # noqa: E402
+from slowfast_thermal.user_input import count  # noqa: E402
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,14 +29,14 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--cfg", required=True, metavar="FILE", help="configuration of all runs")
     parser.add_argument(
         "--size",
-        type=int,
+        type=count,
         action="append",
         dest="sizes",
         metavar="N",
         default=[],
         help="keyframes of a subset; may be given several times (default all, and half as many four times)",
     )
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each size, from RNG_SEED on (default 3)")
+    parser.add_argument("--seeds", type=count, default=3, help="runs of each size, from RNG_SEED on (default 3)")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="override configuration keys")
     return parser.parse_intermixed_args()
 

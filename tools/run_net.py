@@ -55,7 +55,7 @@ def main() -> None:
     machine = (place.num_shards, place.shard_id) if place else (args.num_shards, args.shard_id)
     with exit_codes(lambda message: place is None or place.local_rank == 0), watched_signals():
         for path in args.cfg_files:
-            cfg = load_config(path, [*args.opts, "NUM_SHARDS", str(machine[0]), "SHARD_ID", str(machine[1])])
+            cfg = load_config(path, args.opts, ["NUM_SHARDS", str(machine[0]), "SHARD_ID", str(machine[1])])
             check_run(cfg, place)
             launch_run(cfg, args.init_method, place)
 

@@ -4,7 +4,7 @@
 tools/thermal_data.py validate FOLDER [--cfg FILE] [KEY VALUE ...]    exit status 2 if there are problems, 0 if none
 tools/thermal_data.py stats FOLDER [--cfg FILE] [KEY VALUE ...]
 tools/thermal_data.py split FOLDER ANNOTATIONS_FOLDER
-tools/thermal_data.py split FOLDER FOLDS_FOLDER --by block --folds 5 --guard 6
+tools/thermal_data.py split FOLDER FOLDS_FOLDER --by block --folds 5 --guard 16
 tools/thermal_data.py doubts FOLDER DOUBTS_FOLDER --folds FOLDS_FOLDER [--cfg FILE] [KEY VALUE ...]
 tools/thermal_data.py import-recordings FORMAT INPUT FRAMES_FOLDER [--unit UNIT] [--rate FRAMES_A_SECOND]
 tools/thermal_data.py convert RAW_FOLDER FRAMES_FOLDER ANNOTATIONS_FOLDER
@@ -60,6 +60,7 @@ from slowfast_thermal.preparation.suggestions import GAP, read_moments, suggest
 from slowfast_thermal.preparation.synthetic import synthesize
 from slowfast_thermal.preparation.truth import truth_of_keyframes
 from slowfast_thermal.simulation.parameters import PRIORS
+from slowfast_thermal.user_input import whole_number
 
 TRAIN_FILE, VAL_FILE = "annotations/train.json", "annotations/val.json"
 # Findings of a kind that validate prints at most.
@@ -93,7 +94,7 @@ def parse_args() -> argparse.Namespace:
     command.add_argument(
         "--val-fraction", type=float, default=0.25, help="part of the recordings for validation (default 0.25)"
     )
-    command.add_argument("--seed", type=int, default=0, help="of all random choices (default 0)")
+    command.add_argument("--seed", type=whole_number, default=0, help="of all random choices (default 0)")
 
     command = commands.add_parser("convert", help="write train.json and val.json from raw annotations and recordings")
     command.add_argument("raw_dir", metavar="RAW_FOLDER", help="folder of raw annotations *.jsonl, a record a keyframe")
@@ -233,7 +234,7 @@ def parse_args() -> argparse.Namespace:
         metavar="FILE",
         help="predictions.csv of held-out people, such as a cross-validation's (default those of trees, fitted now)",
     )
-    command.add_argument("--pictures", type=int, default=40, metavar="N", help="at most (default 40)")
+    command.add_argument("--pictures", type=whole_number, default=40, metavar="N", help="at most (default 40)")
     add_config_argument(command)
     args, args.overrides = parser.parse_known_args()
     if args.overrides and ("cfg" not in args or any(word.startswith("--") for word in args.overrides)):
@@ -275,7 +276,7 @@ def add_config_argument(command: argparse.ArgumentParser) -> None:
 
 def data_config(args: argparse.Namespace) -> CfgNode:
     """The configuration that --cfg and the KEY VALUE pairs give, for the data set of the command."""
-    return load_config(args.cfg, [*args.overrides, "DATA.PATH_TO_DATA_DIR", args.data_dir, "NUM_GPUS", "0"])
+    return load_config(args.cfg, args.overrides, ["DATA.PATH_TO_DATA_DIR", args.data_dir, "NUM_GPUS", "0"])
 
 
 def data_settings(args: argparse.Namespace) -> tuple[list[str], list[str], DataSettings]:
@@ -319,7 +320,7 @@ def add_split_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--val-fraction", type=float, default=0.2, help="of keyframes, recordings or sessions (default 0.2)"
     )
-    command.add_argument("--seed", type=int, default=0, help="of the split (default 0)")
+    command.add_argument("--seed", type=whole_number, default=0, help="of the split (default 0)")
 
 
 def run_synthesize(args: argparse.Namespace) -> None:

@@ -58,7 +58,7 @@ def parse_args() -> argparse.Namespace:
 
 def visualize(args: argparse.Namespace) -> None:
     tested = ["TRAIN.ENABLE", "False", "TEST.ENABLE", "True", "TEST.CHECKPOINT_FILE_PATH", args.checkpoint]
-    cfg = load_config(args.cfg, args.overrides + (tested if args.checkpoint else []))
+    cfg = load_config(args.cfg, args.overrides, tested if args.checkpoint else [])
     check_output(args.output)
     if args.damaged:
         folder = Path(cfg.DATA.PATH_TO_DATA_DIR) / cfg.THERMAL.FRAMES_DIR

@@ -1,5 +1,6 @@
 """A classifier of some classes as one of others, by pairs of a class and what it is called now."""
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,6 +9,8 @@ import torch
 
 from slowfast_thermal.checkpoint.sources import Weights
 from slowfast_thermal.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 # Logit of a class that no other is called.
 _NEVER = -20.0
@@ -39,6 +42,12 @@ def map_classes(weights: Weights, classes: Sequence[str], pairs: Sequence[Sequen
     for theirs, own in pairs:
         matrix[classes.index(own), weights.classes.index(theirs)] = 1
     count = matrix.sum(1)
+    if never := [name for name, number in zip(classes, count.tolist()) if not number]:
+        logger.warning(
+            "%s: nobody will be scored as %s, which THERMAL.SIMULATION.CLASS_MAP does not name.",
+            weights.path,
+            ", ".join(never),
+        )
     raised = torch.tensor([math.log(n) if n else _NEVER for n in count.tolist()])
     matrix /= count.clamp(min=1)[:, None]
     tensors = dict(weights.tensors)

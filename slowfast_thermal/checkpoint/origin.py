@@ -1,6 +1,8 @@
 """What a checkpoint says of the run that wrote it, and in what another run differs from that one."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -22,12 +24,51 @@ _SET_BY_THE_RUN = {"OUTPUT_DIR", "SHARD_ID"} | {
 }
 
 
+@dataclass(frozen=True)
+class Labels:
+    """The labels that a run trains on or tests on.
+
+    Attributes:
+        files: SHA-256 of the annotation files.
+        recordings: patterns of the recordings whose keyframes are taken.
+    """
+
+    files: frozenset[str]
+    recordings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, names: Sequence[str], recordings: Sequence[str], data: Mapping[str, str]) -> "Labels":
+        """Of annotation files by name, of which `data` are the `fingerprints`."""
+        return cls(frozenset(data[name] for name in names if name in data), tuple(recordings))
+
+
 def fingerprints(cfg) -> dict[str, str]:
     """SHA-256 of each annotation file of a run, by its name in the configuration."""
     root = Path(cfg.DATA.PATH_TO_DATA_DIR)
     names = [*cfg.THERMAL.TRAIN_ANNOTATIONS, *cfg.THERMAL.TEST_ANNOTATIONS]
     # A run without validation may name a file for it that there is not.
     return {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in names if (root / name).is_file()}
+
+
+def learned_labels(content: Mapping[str, object]) -> Labels | None:
+    """What the run that wrote a checkpoint trained on; None where it took no label, or the checkpoint does not tell."""
+    try:
+        found, data = leaves(yaml.safe_load(content["cfg"])), content["data"]
+        if found["TRAIN.DATASET"] == "thermal_simulated" and found["THERMAL.SIMULATION.SHARE"] == 1:
+            return None
+        return Labels.of(found["THERMAL.TRAIN_ANNOTATIONS"], found["THERMAL.TRAIN_RECORDINGS"], data)
+    except Exception:  # which one depends on what the file holds
+        return None
+
+
+def training_labels(cfg) -> Labels:
+    """What a run trains on."""
+    return Labels.of(cfg.THERMAL.TRAIN_ANNOTATIONS, cfg.THERMAL.TRAIN_RECORDINGS, fingerprints(cfg))
+
+
+def test_labels(cfg) -> Labels:
+    """What a run tests on."""
+    return Labels.of(cfg.THERMAL.TEST_ANNOTATIONS, cfg.THERMAL.TEST_RECORDINGS, fingerprints(cfg))
 
 
 def differing_data(recorded: dict[str, str] | None, data: dict[str, str]) -> list[str]:

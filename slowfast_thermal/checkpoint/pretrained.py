@@ -10,6 +10,7 @@ from tabulate import tabulate
 from torch import Tensor, nn
 
 from slowfast_thermal.checkpoint.class_map import map_classes
+from slowfast_thermal.checkpoint.origin import Labels
 from slowfast_thermal.checkpoint.sources import STATISTICS_COUNT, Weights, read_weights
 from slowfast_thermal.checkpoint.training_state import load_weights, unwrap
 from slowfast_thermal.checkpoint.variants import block_names, describe_backbone, overrides
@@ -82,7 +83,7 @@ def load_pretrained(model: nn.Module, cfg, classes: Sequence[str]) -> LoadReport
     return report
 
 
-def load_trained(path: Path, kind: str, model: nn.Module, cfg, classes: Sequence[str]) -> None:
+def load_trained(path: Path, kind: str, model: nn.Module, cfg, classes: Sequence[str]) -> Labels | None:
     """Loads a whole network, as it was trained, from a checkpoint of any of the sources.
 
     Args:
@@ -92,6 +93,9 @@ def load_trained(path: Path, kind: str, model: nn.Module, cfg, classes: Sequence
         cfg: of the run; differences to the network that the checkpoint comes from are logged.
         classes: names of the network's classes.
 
+    Returns:
+        What it was trained on, where the file tells.
+
     Raises:
         InputError: the file cannot be read, or is of another network or of other classes.
     """
@@ -99,10 +103,12 @@ def load_trained(path: Path, kind: str, model: nn.Module, cfg, classes: Sequence
     if weights.classes not in (None, list(classes)):
         raise InputError(
             f"{path} was trained for the classes {', '.join(weights.classes)}, but the annotations list "
-            f"{', '.join(classes)}: test it on annotations with its classes, in their order."
+            f"{', '.join(classes)}: test it on annotations with its classes, in "
+            "their order, or say by THERMAL.SIMULATION.CLASS_MAP which of yours they are."
         )
     load_weights(path, weights.tensors, model)
     _log_differences(weights, unwrap(model), cfg)
+    return weights.learned
 
 
 def _read(path: Path, kind: str, classes: Sequence[str], cfg) -> Weights:

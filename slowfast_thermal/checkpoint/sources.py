@@ -18,6 +18,7 @@ from torch import Tensor
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.checkpoint.checks import is_dense
 from slowfast_thermal.checkpoint.files import read_file
+from slowfast_thermal.checkpoint.origin import Labels, learned_labels
 from slowfast_thermal.config_values import checked, leaves
 from slowfast_thermal.errors import InputError
 
@@ -78,6 +79,7 @@ class Weights:
         ignored: the file's names of tensors that have no place here.
         classes: the names of the classes where the file tells them.
         settings: configuration with which our network computes what the source's did, where the tensors do not tell.
+        learned: the labels that it was trained on, where the file tells them.
     """
 
     path: Path
@@ -86,6 +88,7 @@ class Weights:
     ignored: list[str]
     classes: list[str] | None
     settings: Mapping[str, object]
+    learned: Labels | None = None
 
 
 def _renamer(*rules: tuple[str, str | Callable[[re.Match], str]]) -> Callable[[str], str | None]:
@@ -250,6 +253,7 @@ def read_weights(path: Path, kind: str = "pytorch") -> Weights:
         *convert(source, found),
         classes=_class_names(content),
         settings=_recorded_settings(content) if source.name == "pyslowfast" else source.settings,
+        learned=learned_labels(content),
     )
 
 

@@ -72,7 +72,7 @@ class Thermal(torch.utils.data.Dataset):
         if len(self.classes) != cfg.MODEL.NUM_CLASSES:
             raise InputError(
                 f"{root / names[0]} lists {len(self.classes)} categories, but MODEL.NUM_CLASSES is "
-                f"{cfg.MODEL.NUM_CLASSES}: set MODEL.NUM_CLASSES {len(self.classes)}."
+                f"{cfg.MODEL.NUM_CLASSES}: set MODEL.NUM_CLASSES {len(self.classes)}, or give all annotation files one list of categories."
             )
         where = (
             f"{', '.join(str(root / name) for name in names)}: no keyframe of a recording that matches {list(patterns)}"

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.engine.runs import Run, complete_runs, make_run, write_table
+from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.baselines import BASELINES, compare_with
 from slowfast_thermal.evaluation.bootstrap import MEASURES, difference
 from slowfast_thermal.evaluation.results import write_results
@@ -30,8 +32,10 @@ def cross_validate(cfg, folds: dict[str, Path], num_seeds: int) -> pd.DataFrame:
         A row for each fold, and for all together, of the network and of each baseline.
 
     Raises:
-        InputError, Interrupted: see `complete_runs`.
+        InputError: two folds hold out the same keyframe, or list other classes; or see `complete_runs`.
+        Interrupted: see `complete_runs`.
     """
+    _check_together(folds)
     seeds = range(cfg.RNG_SEED, cfg.RNG_SEED + num_seeds)
     runs = [
         make_run(cfg, seed, name, folder / "train.json", [str((folder / "val.json").resolve())])
@@ -49,6 +53,28 @@ def cross_validate(cfg, folds: dict[str, Path], num_seeds: int) -> pd.DataFrame:
     table = pd.DataFrame(rows).fillna("")
     write_table(table, table.to_markdown(index=False, disable_numparse=True), Path(cfg.OUTPUT_DIR))
     return table
+
+
+def _check_together(folds: dict[str, Path]) -> None:
+    """Finds before hours of training what would keep the folds from being evaluated together."""
+    seen: dict[tuple[str, int], str] = {}
+    classes = None
+    for name, folder in folds.items():
+        for part in ("train.json", "val.json"):
+            annotations = load_annotations([folder / part])
+            classes = classes or annotations.classes
+            if annotations.classes != classes:
+                raise InputError(
+                    f"{folder / part} lists other categories than the other folds: give all folds the same list."
+                )
+        for keyframe in annotations.keyframes:
+            place = keyframe.recording, keyframe.timestamp
+            if place in seen:
+                raise InputError(
+                    f"{folder / part} and the val.json of {seen[place]} both hold image {keyframe.image_id!r}: every keyframe may be in "
+                    "val of one fold."
+                )
+            seen[place] = name
 
 
 def _pool(seed: int, parts: Sequence[Tested], runs: Sequence[Run], cfg) -> Tested:

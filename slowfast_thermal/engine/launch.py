@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -30,7 +29,7 @@ from slowfast_thermal.engine.train import train
 from slowfast_thermal.errors import BAD_INPUT, FAILED, INTERRUPTED, InputError, LostProcessError, exit_codes
 from slowfast_thermal.evaluation.scores import check_groups
 from slowfast_thermal.export.session import read_settings
-from slowfast_thermal.files import claimed, full_disk_error, no_room, remove_partial_files
+from slowfast_thermal.files import check_writable, claimed, full_disk_error, no_room, remove_partial_files
 from slowfast_thermal.models import IARoIHead
 from slowfast_thermal.preparation.checks import refuse_problems
 from slowfast_thermal.preparation.settings import DataSettings
@@ -62,7 +61,7 @@ def check_run(cfg, place: Place | None = None) -> None:
     train_set = test_set = None
     if cfg.TRAIN.ENABLE:
         train_set = training_set(cfg)
-        if cfg.TRAIN.BATCH_SIZE > len(train_set):
+        if cfg.TRAIN.BATCH_SIZE > len(train_set) and cfg.MODEL.TREES_WEIGHT < 1:
             raise InputError(
                 f"TRAIN.BATCH_SIZE is {cfg.TRAIN.BATCH_SIZE}, but there are {len(train_set)} training keyframes: "
                 f"set it to {len(train_set)} or less."
@@ -86,9 +85,9 @@ def check_run(cfg, place: Place | None = None) -> None:
         kinds = ("pytorch", *SOURCES)
         if cfg[key].CHECKPOINT_TYPE not in kinds:
             raise InputError(f"{key}.CHECKPOINT_TYPE is {cfg[key].CHECKPOINT_TYPE!r}: give one of {', '.join(kinds)}.")
-    _check_writable("OUTPUT_DIR", Path(cfg.OUTPUT_DIR))
+    check_writable("OUTPUT_DIR", Path(cfg.OUTPUT_DIR))
     if cfg.TRAIN.ENABLE and cfg.TENSORBOARD.ENABLE:
-        _check_writable("TENSORBOARD.LOG_DIR", board_folder(cfg))
+        check_writable("TENSORBOARD.LOG_DIR", board_folder(cfg))
 
 
 def _check_data(cfg, *sets: Thermal | None) -> None:
@@ -101,15 +100,6 @@ def _check_data(cfg, *sets: Thermal | None) -> None:
     keyframes = (part.keyframes if part else [] for part in sets)
     if recordings:  # simulated clips have none
         refuse_problems(*keyframes, list(recordings.values()), DataSettings.from_config(cfg))
-
-
-def _check_writable(key: str, folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(f"{key} '{folder}' cannot be written ({error.strerror}): set another folder.") from None
 
 
 # Of the variables of torchrun and of srun those that make up a Place, in its order.

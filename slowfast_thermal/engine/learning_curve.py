@@ -19,7 +19,8 @@ from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.baselines import BASELINES
 from slowfast_thermal.evaluation.bootstrap import MEASURES
 from slowfast_thermal.evaluation.figures import LINE, SECOND_LINE, WRONG, figure_picture
-from slowfast_thermal.files import replacing
+from slowfast_thermal.evaluation.results import METRICS
+from slowfast_thermal.files import check_writable, replacing
 from slowfast_thermal.preparation.splits import read_pool
 
 # Halvings of the training set where no sizes are given.
@@ -44,9 +45,14 @@ def learning_curve(cfg, sizes: Sequence[int], num_seeds: int) -> pd.DataFrame:
         InputError: a size is larger than the training set; or see `complete_runs`.
         Interrupted: see `train`; the same call goes on.
     """
+    if cfg.TRAIN.DATASET == "thermal_simulated" and cfg.THERMAL.SIMULATION.SHARE == 1:
+        raise InputError(
+            "The training takes simulated clips alone, so no number of labels changes it: give a configuration that learns from labels."
+        )
+    check_writable("OUTPUT_DIR", Path(cfg.OUTPUT_DIR))
     train = Thermal(cfg, "train")
     number = len(train)
-    sizes = sorted(set(sizes or [number // 2**power for power in range(_HALVINGS + 1)]))
+    sizes = sorted(set(sizes or [number // 2**power for power in range(_HALVINGS + 1) if number >> power]))
     if sizes[0] < 1 or sizes[-1] > number:
         raise InputError(
             f"Sizes of {sizes[0]} to {sizes[-1]} keyframes, but there are {number} with people: give 1 to {number}."
@@ -59,7 +65,7 @@ def learning_curve(cfg, sizes: Sequence[int], num_seeds: int) -> pd.DataFrame:
     found = [row for (_, size), run in runs.items() for row in _scores(size, run)]
     columns = ["keyframes", "what", *MEASURES]
     groups = pd.DataFrame(found, columns=columns).groupby(["keyframes", "what"], sort=False)
-    table = groups.mean().join(groups.std(), rsuffix=" std").reset_index()
+    table = groups.mean().join(groups.std().add_suffix(" std")).reset_index()
     _write(table, Path(cfg.OUTPUT_DIR))
     return table
 
@@ -79,15 +85,19 @@ def _subset_runs(cfg, train: Thermal, seed: int, sizes: Sequence[int]) -> list[t
     for size in sizes:
         chosen = {ids[keyframes[place].recording, keyframes[place].timestamp] for place in order[:size]}
         path = Path(cfg.OUTPUT_DIR) / f"seed_{seed}" / f"keyframes_{size}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        content = json.dumps(pool.only(chosen), indent=2) + "\n"
+        if path.is_file() and path.read_text(encoding="utf-8") != content:
+            raise InputError(
+                f"{path} holds other keyframes, of a curve on other annotations: set another OUTPUT_DIR, or remove {path.parent}."
+            )
         with replacing(path) as temporary:
-            Path(temporary).write_text(json.dumps(pool.only(chosen), indent=2) + "\n", encoding="utf-8")
+            Path(temporary).write_text(content, encoding="utf-8")
         runs.append((size, make_run(cfg, seed, path.stem, path, cfg.THERMAL.TEST_ANNOTATIONS)))
     return runs
 
 
 def _scores(size: int, run: Run) -> list[list[object]]:
-    metrics = json.loads((run.folder / "test_metrics.json").read_text(encoding="utf-8"))
+    metrics = json.loads((run.folder / METRICS).read_text(encoding="utf-8"))
     found = {"this configuration": metrics, **{BASELINES[name]: part for name, part in metrics["baselines"].items()}}
     return [
         [size, what, *(np.nan if part[key] is None else part[key] for key in MEASURES)] for what, part in found.items()

@@ -4,7 +4,13 @@ import logging
 from pathlib import Path
 
 from slowfast_thermal.checkpoint.files import DamagedFileError
-from slowfast_thermal.checkpoint.origin import differing_data, differing_settings
+from slowfast_thermal.checkpoint.origin import (
+    differing_data,
+    differing_settings,
+    learned_labels,
+    test_labels,
+    training_labels,
+)
 from slowfast_thermal.checkpoint.training_state import TrainingState, resume
 from slowfast_thermal.errors import InputError
 
@@ -20,8 +26,8 @@ def resume_newest(paths: list[Path], state: TrainingState, cfg) -> None:
         cfg: of the run.
 
     Raises:
-        InputError: no checkpoint is whole, the last one is of another network or other classes, or it ends a training on
-            other data.
+        InputError: no checkpoint is whole, the last one is of another network or other classes, it ends a training on
+            other data, or it has learned from what this run tests.
     """
     for path in reversed(paths):
         try:
@@ -36,13 +42,22 @@ def resume_newest(paths: list[Path], state: TrainingState, cfg) -> None:
                 ) from None
             logger.warning("%s is %s: the run goes on from the checkpoint before it.", path, error.fault)
     epochs, wanted = state.progress.epoch, cfg.SOLVER.MAX_EPOCH
-    data = differing_data(checkpoint.get("data"), state.data)
+    data, settings = differing_data(checkpoint.get("data"), state.data), differing_settings(checkpoint["cfg"], cfg)
+    learned, training, test = learned_labels(checkpoint), training_labels(cfg), test_labels(cfg)
+    if learned and learned != training:
+        data += [
+            each for each in settings if each.startswith(("THERMAL.TRAIN_ANNOTATIONS ", "THERMAL.TRAIN_RECORDINGS "))
+        ]
     if epochs >= wanted and data:
         raise InputError(
             f"{path} ends a training on other data ({'; '.join(data)}): set OUTPUT_DIR to another folder, or TRAIN.ENABLE "
             "False to test what was learned there on this data."
         )
-    differences = data + differing_settings(checkpoint["cfg"], cfg)
+    if learned and (learned.recordings != training.recordings or (learned.files & test.files) - training.files):
+        raise InputError(
+            f"{path} has learned from other keyframes, which may be tested now ({'; '.join(data)}): set OUTPUT_DIR to another folder."
+        )
+    differences = list(dict.fromkeys(data + settings))
     if differences:
         logger.warning("%s was written by a run that differs from this one: %s.", path, "; ".join(differences))
     if epochs >= wanted:

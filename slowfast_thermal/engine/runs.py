@@ -10,6 +10,7 @@ import pandas as pd
 
 from slowfast_thermal.engine.launch import check_run, launch_run
 from slowfast_thermal.errors import InputError
+from slowfast_thermal.evaluation.results import METRICS
 from slowfast_thermal.files import replacing
 
 # Tells in a run's folder what it was made from.
@@ -57,7 +58,8 @@ def complete_runs(runs: Sequence[Run]) -> None:
         _check_same(run)
         check_run(run.cfg)
     for number, run in enumerate(runs, start=1):
-        if (run.folder / "test_metrics.json").is_file():
+        _check_same(run)  # again: another command may have made it meanwhile
+        if (run.folder / METRICS).is_file():
             print(f"Run {number} of {len(runs)}, {run.folder}, is finished.", flush=True)
             continue
         print(f"Run {number} of {len(runs)}: {run.folder}", flush=True)

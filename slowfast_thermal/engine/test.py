@@ -13,9 +13,11 @@ from torch.utils.data import DataLoader
 
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.checkpoint.detector import load_detector
+from slowfast_thermal.checkpoint.origin import Labels, test_labels, training_labels
 from slowfast_thermal.checkpoint.pretrained import load_trained
 from slowfast_thermal.checkpoint.training_state import unwrap
 from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.datasets.annotations import of_recordings
 from slowfast_thermal.datasets.found_people import people_source
 from slowfast_thermal.datasets.loader import as_tensors, construct_test_loader
 from slowfast_thermal.datasets.person_frames import PersonFrames, finds_people
@@ -24,14 +26,14 @@ from slowfast_thermal.engine.device import autocast, current_device, to_device
 from slowfast_thermal.engine.exported import ExportedNetwork
 from slowfast_thermal.engine.finding import detector_of, evaluate_network, follower
 from slowfast_thermal.engine.processes import gather_rows, remember
-from slowfast_thermal.engine.trees import average_with_trees, beside, evaluate_with_trees, run_trees
+from slowfast_thermal.engine.trees import average_with_trees, beside, evaluate_with_trees, load_trees, run_trees
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.ava_files import export_ava_files, read_ava_files
 from slowfast_thermal.evaluation.baselines import assess
 from slowfast_thermal.evaluation.finding import assess_finding
 from slowfast_thermal.evaluation.metrics import DetectionMeter, Evaluation, evaluate_detections
 from slowfast_thermal.evaluation.report import write_report
-from slowfast_thermal.evaluation.results import results_table, summary, write_results
+from slowfast_thermal.evaluation.results import METRICS, results_table, summary, write_results
 from slowfast_thermal.export.session import is_exported
 from slowfast_thermal.models import ThermalSlowFast
 from slowfast_thermal.pyslowfast import distributed as du
@@ -66,7 +68,12 @@ def prepare_evaluation(cfg, split: str) -> DataLoader:
 
 
 def export_meter_files(dataset: Thermal, cfg) -> None:
-    """Points `cfg.AVA` to files of the data set, which every meter of this process reads."""
+    """Points `cfg.AVA` to files of the data set, which every meter of this process reads.
+
+    The results of an earlier test in OUTPUT_DIR are not of these files, so it counts as unfinished from here on.
+    """
+    if du.get_rank() == 0:
+        (Path(cfg.OUTPUT_DIR) / METRICS).unlink(missing_ok=True)
     export_ava_files(dataset, ava_folder(cfg), cfg)
 
 
@@ -182,40 +189,59 @@ def test(cfg) -> None:
         path = tested_checkpoint(cfg)
         network = load_detector(path, current_device(cfg))
         logger.info("Testing %s.", path)
-        evaluation = evaluate_network(network, loader.dataset)
+        evaluation, remarks = evaluate_network(network, loader.dataset), []
     else:
-        path, evaluation = _test(loader, cfg)
+        path, evaluation, remarks = _test(loader, cfg)
     on_annotated = None
     if people_source(cfg) != "annotated" and evaluation.json_map is not None:
         annotated = cfg.clone()
         annotated.THERMAL.PEOPLE = "annotated"
-        _, on_annotated = _test(prepare_evaluation(annotated, "test"), annotated)
+        _, on_annotated, _ = _test(prepare_evaluation(annotated, "test"), annotated)
     pyslowfast.log_json_stats({"_type": "test_epoch", "mode": "test", "map": evaluation.json_map}, cfg.OUTPUT_DIR)
     if du.get_rank() == 0:
         if finds_people(cfg):
             assessment = assess_finding(evaluation, loader.dataset, cfg)
         else:
-            assessment = replace(assess(evaluation, loader.dataset, cfg), on_annotated=on_annotated)
+            assessment = assess(evaluation, loader.dataset, cfg)
+            assessment = replace(assessment, on_annotated=on_annotated, remarks=[*remarks, *assessment.remarks])
         write_results(assessment, Path(cfg.OUTPUT_DIR))
         write_report(assessment, loader.dataset, path, cfg)
         print(results_table(evaluation))
         print(summary(assessment))
-        for name in ("test_metrics.json", "predictions.csv", "report.html"):
+        for name in (METRICS, "predictions.csv", "report.html"):
             print(f"Wrote {Path(cfg.OUTPUT_DIR) / name}")
 
 
-def _test(loader: DataLoader, cfg) -> tuple[Path, Evaluation]:
-    """The checkpoint that is tested, or the trees, and what is found on the boxes of the loader's keyframes."""
+def _test(loader: DataLoader, cfg) -> tuple[Path, Evaluation, list[str]]:
+    """The checkpoint that is tested, or the trees, what is found on the boxes of the loader's keyframes, and remarks on it."""
     weight, dataset = cfg.MODEL.TREES_WEIGHT, loader.dataset
     if weight == 1:
         path = Path(cfg.TEST.CHECKPOINT_FILE_PATH or run_trees(cfg.OUTPUT_DIR))
         _, groundtruth = read_ava_files(ava_folder(cfg))
         predicted = average_with_trees(None, path, dataset, weight)
-        return path, evaluate_detections(dataset.classes, groundtruth, predicted)
-    path, evaluation = _test_network(loader, cfg)
+        return path, evaluate_detections(dataset.classes, groundtruth, predicted), []
+    if weight:
+        load_trees(beside(tested_checkpoint(cfg)), dataset.classes)  # refused before the network is tested
+    path, evaluation, learned = _test_network(loader, cfg)
     if weight:
         evaluation = evaluate_with_trees(evaluation, beside(path), dataset, weight)
-    return path, evaluation
+    remark = _other_training(path, learned, dataset, cfg)
+    return path, evaluation, [remark] if remark else []
+
+
+def _other_training(path: Path, learned: Labels | None, dataset: Thermal, cfg) -> str | None:
+    """One sentence where the network was trained on other labels than those that the configuration names."""
+    named = training_labels(cfg)
+    if learned in (None, named):
+        return None
+    if learned.files & test_labels(cfg).files and of_recordings(dataset.keyframes, learned.recordings):
+        return f"{path} was trained on keyframes of this test, so the scores are not those of people whom it does not know."
+    if not named.files:
+        return None
+    return (
+        f"{path} was trained on other labels than those of {', '.join(cfg.THERMAL.TRAIN_ANNOTATIONS)}, to which the baselines are "
+        "fitted and with whose clips those of the test are compared."
+    )
 
 
 def tested_checkpoint(cfg) -> Path:
@@ -228,13 +254,13 @@ def tested_checkpoint(cfg) -> Path:
     return Path(path)
 
 
-def _test_network(loader: DataLoader, cfg) -> tuple[Path, Evaluation]:
-    """The checkpoint that is tested, and what its network finds."""
+def _test_network(loader: DataLoader, cfg) -> tuple[Path, Evaluation, Labels | None]:
+    """The checkpoint that is tested, what its network finds, and what it was trained on, where the file tells that."""
     path = tested_checkpoint(cfg)
     if is_exported(path):
-        return Path(path), evaluate(ExportedNetwork(Path(path), cfg, loader.dataset.classes), loader, cfg, "test")
+        return path, evaluate(ExportedNetwork(path, cfg, loader.dataset.classes), loader, cfg, "test"), None
     model = pyslowfast.build_model(cfg, current_device(cfg))
     kind = cfg.TEST.CHECKPOINT_TYPE if cfg.TEST.CHECKPOINT_FILE_PATH else "pytorch"
-    load_trained(Path(path), kind, model, cfg, loader.dataset.classes)
+    learned = load_trained(path, kind, model, cfg, loader.dataset.classes)
     logger.info("Testing %s.", path)
-    return Path(path), evaluate(model, loader, cfg, "test")
+    return path, evaluate(model, loader, cfg, "test"), learned

@@ -61,14 +61,17 @@ def train(cfg) -> None:
     """
     pyslowfast.setup_logging(cfg.OUTPUT_DIR)
     device = current_device(cfg)
-    if cfg.MODEL.TREES_WEIGHT and du.get_rank() == 0:
-        fit_run_trees(cfg)
     if cfg.MODEL.TREES_WEIGHT == 1:
+        if du.get_rank() == 0:
+            fit_run_trees(cfg)
         return
     dataset = training_set(cfg)
     loader = construct_train_loader(cfg, dataset, du.get_rank(), du.get_world_size())
-    val_loader = _prepare_validation(cfg, dataset)
     state = _initial_state(cfg, device, dataset, loader.sampler.epoch_iters)
+    # From here on the run is not refused, and may take the place of an earlier one's files.
+    if cfg.MODEL.TREES_WEIGHT and du.get_rank() == 0:
+        fit_run_trees(cfg)
+    val_loader = _prepare_validation(cfg, dataset)
     task = task_of(cfg, dataset, device)
     task.begin(state)
     board = None

@@ -12,7 +12,7 @@ from slowfast_thermal.evaluation.bootstrap import difference, interval
 from slowfast_thermal.evaluation.metrics import AvaBoxes, Evaluation, evaluate_detections
 from slowfast_thermal.evaluation.people import keyframe_key
 from slowfast_thermal.evaluation.scores import Scores, score, to_ava_boxes
-from slowfast_thermal.preparation.overlap import measure_overlap, overlap_warning
+from slowfast_thermal.preparation.overlap import ClipLength, measure_overlap, overlap_warning
 from slowfast_thermal.trees.forest import Forest
 from slowfast_thermal.trees.people import People, boxed_people, fit_box_trees, fit_trees, knows_place, read_people
 
@@ -69,19 +69,28 @@ def assess(evaluation: Evaluation, dataset: Thermal, cfg) -> Assessment:
     except InputError as error:
         remark = f"Without the training data there are no baselines, and clips are not compared: {error}"
         return compare_with({}, evaluation, cfg, remarks=[remark])
-    clip_frames = cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE
     timestamps = {name: part.timestamps(name) for part in (train, dataset) for name in part.recordings}
     train_keyframes, test_keyframes = ([part.keyframe(i) for i in range(len(part))] for part in (train, dataset))
-    distances = measure_overlap(
-        train_keyframes, test_keyframes, timestamps, pattern, clip_frames, round(1000 * node.CLIP_SECONDS)
-    )
+    distances = measure_overlap(train_keyframes, test_keyframes, timestamps, pattern, ClipLength.of(cfg))
     overlap = {"clips": len(distances), "sharing": sum(distance.shares_frames for distance in distances)}
-    remarks = [warning] if (warning := overlap_warning(distances)) else []
+    remarks = [remark for remark in (overlap_warning(distances), _untrained_classes(train, evaluation)) if remark]
     # Trees on features are no baseline of themselves.
     is_itself = cfg.MODEL.TREES_WEIGHT == 1 and not knows_place(cfg)
     names = [name for name in BASELINES if not (is_itself and name == "feature_trees")]
     predictions = predict_baselines(train, dataset, cfg.RNG_SEED, names) if node.BASELINES else {}
     return compare_with(predictions, evaluation, cfg, overlap, remarks)
+
+
+def _untrained_classes(train: Thermal, evaluation: Evaluation) -> str | None:
+    """One sentence on tested classes without a training box, whose AP is chance, None if there are none."""
+    without = [
+        name for name, number in zip(train.classes, train.class_counts) if not number and evaluation.num_boxes[name]
+    ]
+    if not without:
+        return None
+    return (
+        f"No training box shows {', '.join(without)}, so the AP there is chance, and in the mAP it counts all the same."
+    )
 
 
 def predict_baselines(train: Thermal, test: Thermal, seed: int, names: Sequence[str]) -> dict[str, AvaBoxes]:

@@ -9,6 +9,7 @@ Letters: P people, F features, C classes.
 """
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +19,19 @@ from PIL import Image
 
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.annotations import Keyframe, load_annotations
+from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.baselines import predict_trees
 from slowfast_thermal.evaluation.metrics import AvaBoxes
 from slowfast_thermal.evaluation.people import Person, match_people
 from slowfast_thermal.evaluation.pictures import draw_clip
 from slowfast_thermal.evaluation.results import read_predictions
+from slowfast_thermal.files import check_writable, temporary_folder
 from slowfast_thermal.preparation.overlap import CLIP_FRAMES
 from slowfast_thermal.trees.people import People, fit_trees, read_people
 
 # Nearly the same are two people who are as near as this share of people are to the nearest one with their own label.
 _NEAR = 0.75
+_LIST = "doubts.csv"
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ def list_doubts(
     Raises:
         InputError: something is missing or wrong in the files.
     """
+    check_writable("The folder of the doubts", output_dir)
     val = [str(folder.resolve() / "val.json") for folder in folds.values()]
     cfg = cfg.clone()
     cfg.THERMAL.TEST_ANNOTATIONS, cfg.THERMAL.PEOPLE = val, "annotated"
@@ -82,9 +87,11 @@ def held_out_trees(cfg, folds: Mapping[str, Path]) -> AvaBoxes:
         cfg = cfg.clone()
         cfg.THERMAL.TRAIN_ANNOTATIONS = [str(folder.resolve() / "train.json")]
         cfg.THERMAL.TEST_ANNOTATIONS = [str(folder.resolve() / "val.json")]
-        train = Thermal(cfg, "train")
+        train, test = Thermal(cfg, "train"), Thermal(cfg, "test")
+        if train.classes != test.classes:
+            raise InputError(f"train.json and val.json in {folder} list other categories: give both the same list.")
         forest = fit_trees(read_people(train), train.classes, cfg.RNG_SEED)
-        for together, part in zip(found, predict_trees(forest, Thermal(cfg, "test"))):
+        for together, part in zip(found, predict_trees(forest, test)):
             together.update(part)
     return found
 
@@ -111,7 +118,7 @@ def _by_predictions(people: People, persons: list[Person], classes: list[str]) -
     scores = np.array([np.full(len(classes), np.nan) if p.scores is None else p.scores for p in persons])
     usual = np.array(
         [
-            np.nanmean(scores[of_class, c]) if of_class.any() else np.inf
+            np.nanmean(scores[of_class, c]) if np.isfinite(scores[of_class, c]).any() else np.inf
             for c, of_class in enumerate(people.labels.T > 0)
         ]
     )
@@ -163,6 +170,8 @@ def _names(person: Person, classes: list[str]) -> str:
 def write_doubts(doubts: list[Doubt], dataset: Thermal, folder: Path, num_pictures: int) -> None:
     """Writes `doubts.csv`, and a picture of each of the first ones with the clip around it, and its neighbour's beside it.
 
+    They take the place of earlier ones when all are drawn.
+
     Args:
         doubts: in the order of their strength.
         dataset: that the people belong to.
@@ -170,19 +179,23 @@ def write_doubts(doubts: list[Doubt], dataset: Thermal, folder: Path, num_pictur
         num_pictures: at most.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for earlier in folder.glob("doubt_*.png"):
-        earlier.unlink()
-    with open(folder / "doubts.csv", "w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["keyframe", "x1", "y1", "x2", "y2", "strength", "reason", "picture"])
-        for number, doubt in enumerate(doubts, start=1):
-            name = f"doubt_{number:03d}.png" if number <= num_pictures else ""
-            box = [f"{value:.4f}" for value in doubt.person.annotated_box]
-            rows.writerow([doubt.keyframe.image_id, *box, f"{doubt.strength:.3f}", doubt.reason, name])
-            if name:
-                shown = [(doubt.keyframe, doubt.person), *([doubt.neighbour] if doubt.neighbour else [])]
-                pictures = [draw_clip(dataset, keyframe, [person], CLIP_FRAMES) for keyframe, person in shown]
-                _beside(pictures).save(folder / name)
+    with temporary_folder("doubts", folder) as new:
+        with open(new / _LIST, "w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["keyframe", "x1", "y1", "x2", "y2", "strength", "reason", "picture"])
+            for number, doubt in enumerate(doubts, start=1):
+                name = f"doubt_{number:03d}.png" if number <= num_pictures else ""
+                box = [f"{value:.4f}" for value in doubt.person.annotated_box]
+                rows.writerow([doubt.keyframe.image_id, *box, f"{doubt.strength:.3f}", doubt.reason, name])
+                if name:
+                    shown = [(doubt.keyframe, doubt.person), *([doubt.neighbour] if doubt.neighbour else [])]
+                    pictures = [draw_clip(dataset, keyframe, [person], CLIP_FRAMES) for keyframe, person in shown]
+                    _beside(pictures).save(new / name)
+        for earlier in folder.glob("doubt_*.png"):
+            if re.fullmatch(r"doubt_\d{3,}\.png", earlier.name):
+                earlier.unlink()
+        for path in new.iterdir():
+            path.replace(folder / path.name)
 
 
 def _beside(pictures: list[Image.Image]) -> Image.Image:

@@ -17,6 +17,9 @@ from slowfast_thermal.evaluation.scores import Scores
 from slowfast_thermal.files import replacing
 from slowfast_thermal.user_input import is_file, shortened
 
+METRICS = "test_metrics.json"
+"""The last file that a test writes: where it is, the test is finished."""
+
 
 def results_table(evaluation: Evaluation) -> str:
     """A table with every class, its AP and number of boxes; where nobody is annotated, with the predicted people."""
@@ -118,8 +121,7 @@ def write_results(assessment: Assessment, output_dir: Path) -> None:
     predictions = {"predictions": assessment.scores, **assessment.baselines}
     for name, scores in predictions.items():
         write_predictions(scores.evaluation.detections, output_dir / f"{name}.csv")
-    # The last file: where it is, the test is finished.
-    with replacing(output_dir / "test_metrics.json") as temporary:
+    with replacing(output_dir / METRICS) as temporary:
         text = simplejson.dumps(found, indent=2, ignore_nan=True)
         Path(temporary).write_text(text + "\n", encoding="utf-8")
 

@@ -9,7 +9,7 @@ from slowfast_thermal.evaluation.ava_files import read_ava_files
 from slowfast_thermal.evaluation.baselines import BASELINES
 from slowfast_thermal.evaluation.bootstrap import difference
 from slowfast_thermal.evaluation.metrics import AvaBoxes, Evaluation, evaluate_detections
-from slowfast_thermal.evaluation.results import read_boxes
+from slowfast_thermal.evaluation.results import METRICS, read_boxes
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,8 @@ def _copy(found: AvaBoxes) -> AvaBoxes:
 
 
 def _read_single(folder: Path) -> Tested:
+    if not (folder / METRICS).is_file():
+        raise InputError(f"'{folder}' holds a test that is not finished: start the same command again.")
     classes, groundtruth = read_ava_files(folder / "ava" / "rank0")
     predictions = {
         name: read_boxes(folder / f"{name}.csv", None, len(classes))

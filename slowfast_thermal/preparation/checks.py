@@ -291,6 +291,7 @@ def validate(
         *(inside((k for k in part.keyframes if len(k.boxes)), recordings) for part in splits.values()),
         {name: recording.timestamps for name, recording in recordings.items()},
         session_pattern,
+        settings.clip,
     )
     _check_overlap(findings, distances)
     if not are_alone:

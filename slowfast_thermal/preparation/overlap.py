@@ -1,6 +1,6 @@
 """How far validation clips lie from training clips in time.
 
-A clip holds the 64 frames around its keyframe. Recordings of one session come from one sensor and may overlap in time,
+A clip is what is looked at around a keyframe. Recordings of one session come from one sensor and may overlap in time,
 where they hold the same frames; so clips of a session share frames if the times they span overlap.
 """
 
@@ -11,9 +11,28 @@ import numpy as np
 
 from slowfast_thermal.datasets.annotations import Keyframe
 from slowfast_thermal.preparation.splits import session_of
+from slowfast_thermal.trees.features import REACH
 
 CLIP_FRAMES = 64
 """DATA.NUM_FRAMES * DATA.SAMPLING_RATE of the configurations."""
+
+
+@dataclass(frozen=True)
+class ClipLength:
+    """So many frames, and so many milliseconds, around a keyframe: whichever of them reaches further."""
+
+    frames: int
+    milliseconds: int
+
+    @classmethod
+    def of(cls, cfg) -> "ClipLength":
+        """Of what a configuration trains: the network's clip, and what trees look at."""
+        seconds, trees = cfg.THERMAL.CLIP_SECONDS, cfg.MODEL.TREES_WEIGHT
+        is_network = trees < 1
+        return cls(
+            cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE if is_network and not seconds else 0,
+            max(round(1000 * seconds) if is_network else 0, 2 * REACH if trees else 0),
+        )
 
 
 @dataclass(frozen=True)
@@ -34,17 +53,13 @@ class KeyframeDistance:
     shares_frames: bool
 
 
-def clip_span(
-    keyframe: Keyframe, timestamps: np.ndarray, clip_frames: int = CLIP_FRAMES, clip_ms: int = 0
-) -> tuple[int, int]:
-    """Times of the first and the last frame of the clip around a keyframe, milliseconds, as `timestamps` of its recording.
-    A clip is of `clip_frames` frames, or of `clip_ms` milliseconds if that is given."""
-    if clip_ms:
-        time = int(timestamps[keyframe.frame_index])
-        return time - clip_ms // 2, time + clip_ms // 2
-    start = max(keyframe.frame_index - clip_frames // 2, 0)
-    times = timestamps[start : keyframe.frame_index + clip_frames // 2]
-    return int(times.min()), int(times.max())
+def clip_span(keyframe: Keyframe, timestamps: np.ndarray, length: ClipLength) -> tuple[int, int]:
+    """First and last time of the clip around a keyframe, milliseconds, as `timestamps` of its recording."""
+    time = int(timestamps[keyframe.frame_index])
+    start = max(keyframe.frame_index - length.frames // 2, 0)
+    times = timestamps[start : max(keyframe.frame_index + length.frames // 2, start + 1)]
+    half = length.milliseconds // 2
+    return min(int(times.min()), time - half), max(int(times.max()), time + half)
 
 
 def measure_overlap(
@@ -52,8 +67,7 @@ def measure_overlap(
     val: Sequence[Keyframe],
     timestamps: Mapping[str, np.ndarray],
     session_pattern: str,
-    clip_frames: int = CLIP_FRAMES,
-    clip_ms: int = 0,
+    length: ClipLength,
 ) -> list[KeyframeDistance]:
     """The distance of each validation keyframe.
 
@@ -61,7 +75,7 @@ def measure_overlap(
         train, val: keyframes with people, which lie inside their recordings.
         timestamps: (N,) milliseconds of the frames of their recordings, by name.
         session_pattern: tells the session from a recording's name; a recording without one is a session of its own.
-        clip_frames, clip_ms: see `clip_span`.
+        length: of the clips.
     """
 
     def session(keyframe: Keyframe) -> str:
@@ -69,14 +83,12 @@ def measure_overlap(
 
     spans: dict[str, list[tuple[int, int]]] = {}
     for keyframe in train:
-        spans.setdefault(session(keyframe), []).append(
-            clip_span(keyframe, timestamps[keyframe.recording], clip_frames, clip_ms)
-        )
+        spans.setdefault(session(keyframe), []).append(clip_span(keyframe, timestamps[keyframe.recording], length))
 
     distances = []
     for keyframe in val:
         starts, ends = np.array(spans.get(session(keyframe), []), np.int64).reshape(-1, 2).T
-        start, end = clip_span(keyframe, timestamps[keyframe.recording], clip_frames, clip_ms)
+        start, end = clip_span(keyframe, timestamps[keyframe.recording], length)
         time = int(timestamps[keyframe.recording][keyframe.frame_index])
         gaps = np.maximum(np.maximum(starts - time, time - ends), 0)
         nearest = int(gaps.min()) if len(gaps) else None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.datasets.recordings import Recording
+from slowfast_thermal.preparation.overlap import ClipLength
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class DataSettings:
         fill_temperature: FILL_TEMPERATURE, degrees Celsius.
         accepted: ACCEPT_PROBLEMS.
         packet_length: PACKET_LENGTH, None where REPAIR_FRAMES is off.
+        clip: of what is looked at around a keyframe.
     """
 
     frames_dir: str
@@ -30,6 +32,7 @@ class DataSettings:
     fill_temperature: float
     accepted: tuple[str, ...]
     packet_length: int | None
+    clip: ClipLength
 
     @classmethod
     def from_config(cls, cfg) -> "DataSettings":
@@ -44,6 +47,7 @@ class DataSettings:
             node.FILL_TEMPERATURE,
             tuple(node.ACCEPT_PROBLEMS),
             node.PACKET_LENGTH if node.REPAIR_FRAMES else None,
+            ClipLength.of(cfg),
         )
 
     @classmethod

@@ -1,5 +1,6 @@
 """The data set `ThermalSimulated`: clips of simulated rooms, made while training, in place of or among real ones."""
 
+import logging
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +15,8 @@ from slowfast_thermal.simulation.activities import ACTIVITIES
 from slowfast_thermal.simulation.labels import CLASSES
 from slowfast_thermal.simulation.parameters import PRIORS
 from slowfast_thermal.simulation.scenes import Place, Scene, choose, clip_scene
+
+logger = logging.getLogger(__name__)
 
 # Clips that follow each other in the stream and share a place, each with people of its own.
 _CLIPS_OF_A_PLACE = 4
@@ -98,6 +101,12 @@ class ThermalSimulated(Thermal):
                     f"MODEL.NUM_CLASSES {len(self.classes)}."
                 )
         self._label_of = _labels(node.CLASS_MAP, self.classes)
+        without = [name for number, name in enumerate(self.classes) if number not in self._label_of.values()]
+        if without:
+            logger.info(
+                "No simulated clip shows %s: THERMAL.SIMULATION.CLASS_MAP says which class it is called.",
+                ", ".join(without),
+            )
         self._wanted = [name for name, each in ACTIVITIES.items() if self._label_of[each.label] is not None]
         self._prior = PRIORS[node.PRIOR]
         self._size = tuple(node.FRAME_SIZE)

@@ -11,9 +11,11 @@ import numpy as np
 
 from slowfast_thermal.people.background import middle
 
+REACH = 8000
+"""Milliseconds before and after a moment that the features look at."""
 # Milliseconds from the moment at which frames are sampled.
 _STEP = 250
-_OFFSETS = np.arange(-8000, 8001, _STEP)
+_OFFSETS = np.arange(-REACH, REACH + 1, _STEP)
 # Of these the ones compared with the moment itself, seconds; the warm spot's own motion is only followed nearby.
 _COMPARED = (-8, -4, -2, -1, -0.5, 0.5, 1, 2, 4, 8)
 _FOLLOWED = tuple(seconds for seconds in _COMPARED if abs(seconds) <= 2)

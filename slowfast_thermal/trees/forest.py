@@ -125,7 +125,7 @@ def load_forest(path: str | Path) -> Forest:
         InputError: there is no such file, or it holds no trees.
     """
     if not Path(path).is_file():
-        raise InputError(f"Trees '{path}' do not exist: train with MODEL.TREES_WEIGHT above 0 first.")
+        raise InputError(f"Trees '{path}' do not exist: train with MODEL.TREES_WEIGHT above 0 first, or set it to 0.")
     try:
         with np.load(path, allow_pickle=False) as file:
             forest = Forest(

@@ -55,6 +55,36 @@ def test_all_folds_are_tested_once_and_scored_together(trees_config, folds):
     assert len(logs) == 4 and all(log.read_text().count('"test_epoch"') == 1 for log in logs)
 
 
+@pytest.mark.parametrize("change", ["shared", "order"])
+def test_folds_that_do_not_go_together_are_refused_before_any_training(trees_config, folds, tmp_path, change):
+    first, second = (json.loads((folder / "val.json").read_text()) for folder in folds.values())
+    if change == "shared":
+        second["images"].append(first["images"][0])
+    else:
+        second["categories"][0]["name"], second["categories"][1]["name"] = (
+            second["categories"][i]["name"] for i in (1, 0)
+        )
+    spoiled = dict(folds)
+    spoiled[list(folds)[1]] = tmp_path / "spoiled"
+    (tmp_path / "spoiled").mkdir()
+    (tmp_path / "spoiled" / "val.json").write_text(json.dumps(second))
+    (tmp_path / "spoiled" / "train.json").write_text((folds[list(folds)[1]] / "train.json").read_text())
+    cfg = trees_config()
+    with pytest.raises(InputError, match="both hold image|lists other categories than the other folds"):
+        cross_validate(cfg, spoiled, 1)
+    assert not Path(cfg.OUTPUT_DIR).exists()
+
+
+def test_an_unfinished_run_is_not_compared(trees_config, folds):
+    cfg = trees_config()
+    cross_validate(cfg, dict(list(folds.items())[:1]), 1)
+    folder = Path(cfg.OUTPUT_DIR) / "seed_0" / list(folds)[0]
+    assert read_run(folder).classes
+    (folder / "test_metrics.json").unlink()
+    with pytest.raises(InputError, match="holds a test that is not finished"):
+        read_run(folder)
+
+
 def test_what_is_finished_is_not_run_again_and_the_rest_goes_on(trees_config, folds, monkeypatch):
     cfg, started, launch = trees_config(), [], runs.launch_run
 

@@ -44,6 +44,23 @@ def test_one_seed_has_no_column_of_spread(cfg):
     assert "mAP" in text and "std" not in text and "nan" not in text
 
 
+def test_a_curve_on_other_annotations_and_one_without_labels_are_refused(cfg):
+    learning_curve(cfg, [6], 1)
+    cfg.THERMAL.TRAIN_ANNOTATIONS = cfg.THERMAL.TEST_ANNOTATIONS
+    with pytest.raises(InputError, match=r"keyframes_6\.json holds other keyframes.*: set another OUTPUT_DIR"):
+        learning_curve(cfg, [6], 1)
+    cfg.TRAIN.DATASET = "thermal_simulated"
+    with pytest.raises(InputError, match="no number of labels changes it"):
+        learning_curve(cfg, [6], 1)
+
+
+def test_a_folder_that_cannot_be_written_is_named(cfg, tmp_path):
+    (tmp_path / "file").write_text("")
+    cfg.OUTPUT_DIR = str(tmp_path / "file")
+    with pytest.raises(InputError, match="OUTPUT_DIR '.*file' cannot be written"):
+        learning_curve(cfg, [6], 1)
+
+
 def test_more_keyframes_than_there_are_are_refused(cfg):
     with pytest.raises(InputError, match="Sizes of 5 to 500 keyframes, but there are"):
         learning_curve(cfg, [5, 500], 1)

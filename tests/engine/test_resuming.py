@@ -95,6 +95,51 @@ def test_a_finished_run_on_other_data_is_refused_and_an_unfinished_one_says_what
     assert "SOLVER.MAX_EPOCH was 2 and is 3" in log and "epoch 3 of 3 is next" in log
 
 
+@pytest.mark.parametrize("epochs", [2, 3])
+@pytest.mark.parametrize(
+    "other",
+    [
+        (
+            "THERMAL.TRAIN_ANNOTATIONS",
+            "['annotations/val.json']",
+            "THERMAL.TEST_ANNOTATIONS",
+            "['annotations/train.json']",
+        ),
+        ("THERMAL.TRAIN_RECORDINGS", "['SYN_R0[12]*']"),
+    ],
+    ids=["files swapped", "other recordings"],
+)
+def test_what_a_run_has_learned_from_cannot_become_its_test(synthetic_data, output, epochs, other):
+    trees = output / "checkpoints" / "trees.npz"
+    trees.write_bytes(b"of the run before")
+    cfg = config(
+        synthetic_data, output, *other, "SOLVER.MAX_EPOCH", epochs, "TEST.ENABLE", True, "MODEL.TREES_WEIGHT", 0.5
+    )
+    with pytest.raises(
+        InputError, match=r"(ends a training on other data|has learned from other keyframes).* was .*: set OUTPUT_DIR"
+    ):
+        launch_run(cfg, "")
+    assert not (output / "test_metrics.json").exists() and trees.read_bytes() == b"of the run before"
+
+
+def test_a_test_of_other_training_data_says_so(synthetic_data, output, tmp_path):
+    def remarks(*other):
+        alone = "TRAIN.ENABLE", False, "TEST.CHECKPOINT_FILE_PATH", output / "checkpoints" / LAST, "TEST.ENABLE", True
+        launch_run(config(synthetic_data, tmp_path / "test", *alone, *other), "")
+        return json.loads((tmp_path / "test" / "test_metrics.json").read_text())["remarks"]
+
+    assert not any("was trained on" in remark for remark in remarks())
+    known = remarks(
+        "THERMAL.TEST_ANNOTATIONS",
+        "['annotations/train.json']",
+        "THERMAL.TRAIN_ANNOTATIONS",
+        "['annotations/val.json']",
+    )
+    assert "was trained on keyframes of this test" in known[0]
+    other = remarks("THERMAL.TRAIN_RECORDINGS", "['SYN_R0[12]*']")
+    assert "was trained on other labels than those of annotations/train.json" in other[0]
+
+
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_a_run_with_nothing_left_to_train_says_so(synthetic_data, output, epochs):
     launch_run(config(synthetic_data, output, "SOLVER.MAX_EPOCH", epochs), "")

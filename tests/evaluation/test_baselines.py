@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.evaluation import baselines
 from slowfast_thermal.evaluation.baselines import BASELINES, assess, compare_with, not_above
 from slowfast_thermal.evaluation.bootstrap import difference
 from slowfast_thermal.evaluation.results import read_predictions, summary, write_results
@@ -50,6 +51,18 @@ def test_only_a_difference_that_is_surely_above_0_is_above():
     for unsure in ((0.1, 0.0, 0.2), (0.1, -0.1, 0.2), (-0.2, -0.3, -0.1), (nan, nan, nan)):
         sentence = not_above({"box_trees": (0.2, 0.1, 0.3), "feature_trees": unsure})
         assert BASELINES["feature_trees"] in sentence and BASELINES["box_trees"] not in sentence
+
+
+def test_a_tested_class_without_a_training_box_is_named(random_evaluation):
+    dataset, evaluation, cfg = random_evaluation
+    tested = next(name for name, number in evaluation.num_boxes.items() if number)
+    whole = baselines.Thermal
+    assert baselines._untrained_classes(whole(cfg, "train"), evaluation) is None
+    train = whole(cfg, "train")
+    train.class_counts[train.classes.index(tested)] = 0
+    assert baselines._untrained_classes(train, evaluation).startswith(
+        f"No training box shows {tested}, so the AP there is chance"
+    )
 
 
 def test_clips_that_overlap_training_are_counted(random_evaluation):

@@ -1,10 +1,12 @@
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.doubts import find_doubts, list_doubts
 from slowfast_thermal.evaluation.people import keyframe_key
 from slowfast_thermal.evaluation.scores import to_ava_boxes
@@ -68,11 +70,29 @@ def test_list_and_pictures_are_written(still_people, tmp_path):
     folds = {name: tmp_path / "folds" / name for name in ("fold_1", "fold_2")}
     output = tmp_path / "doubts"
     output.mkdir()
-    (output / "doubt_999.png").touch()
+    for name in ("doubt_999.png", "doubt_of_mine.png"):
+        (output / name).touch()
     doubts = list_doubts(still_people, folds, output, None, 1)
     rows = list(csv.DictReader((output / "doubts.csv").open()))
     assert doubts[0].keyframe.image_id == rows[0]["keyframe"] == "A_50" and len(rows) == len(doubts)
-    assert [path.name for path in output.glob("*.png")] == [rows[0]["picture"]] == ["doubt_001.png"]
+    assert sorted(path.name for path in output.iterdir()) == ["doubt_001.png", "doubt_of_mine.png", "doubts.csv"]
+    assert rows[0]["picture"] == "doubt_001.png"
+
+
+def test_folds_of_other_classes_and_a_folder_that_cannot_be_written_are_refused(still_people, tmp_path):
+    data = Path(still_people.DATA.PATH_TO_DATA_DIR)
+    split_folds([data / "annotations" / "train.json"], tmp_path / "folds", split="keyframe", num_folds=2)
+    folds = {"fold_1": tmp_path / "folds" / "fold_1"}
+    train = json.loads((folds["fold_1"] / "train.json").read_text())
+    names = [category["name"] for category in train["categories"]]
+    for category, name in zip(train["categories"], reversed(names)):
+        category["name"] = name
+    (folds["fold_1"] / "train.json").write_text(json.dumps(train))
+    with pytest.raises(InputError, match="list other categories: give both the same list"):
+        list_doubts(still_people, folds, tmp_path / "doubts", None, 1)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="The folder of the doubts '.*file' cannot be written"):
+        list_doubts(still_people, folds, tmp_path / "file", None, 1)
 
 
 def test_recordings_are_read_as_the_configuration_says(still_people, tmp_path):

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from slowfast_thermal.config import load_config
+from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.checks import validate
-from slowfast_thermal.preparation.overlap import CLIP_FRAMES
+from slowfast_thermal.preparation.overlap import CLIP_FRAMES, ClipLength, clip_span
 from slowfast_thermal.preparation.recording_checks import time_unit
 from slowfast_thermal.preparation.settings import DataSettings
 from slowfast_thermal.preparation.splits import split_again
@@ -532,6 +533,21 @@ def test_checks_look_at_the_clips_of_the_configurations(tmp_path):
         str(CONFIGS / "SLOWFAST_8x8_R101.yaml"), ["DATA.PATH_TO_DATA_DIR", str(tmp_path), "NUM_GPUS", "0"]
     )
     assert cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE == CLIP_FRAMES
+
+
+def test_clips_are_those_of_the_configuration_and_trees_look_further(small_config, synthetic_data):
+    def length(*overrides):
+        return ClipLength.of(small_config(synthetic_data, *overrides))
+
+    assert length() == ClipLength(CLIP_FRAMES, 0)
+    assert length("THERMAL.CLIP_SECONDS", 4.0) == ClipLength(0, 4000)
+    assert length("MODEL.TREES_WEIGHT", 1) == ClipLength(0, 16_000)
+    assert length("MODEL.TREES_WEIGHT", 0.5) == ClipLength(CLIP_FRAMES, 16_000)
+    keyframe = replace(load_annotations([synthetic_data / "annotations" / "val.json"]).keyframes[0], frame_index=100)
+    times, moment = np.arange(200) * 150, 15_000
+    assert clip_span(keyframe, times, ClipLength(64, 0)) == (moment - 32 * 150, moment + 31 * 150)
+    assert clip_span(keyframe, times, ClipLength(0, 4000)) == (moment - 2000, moment + 2000)
+    assert clip_span(keyframe, times, ClipLength(64, 16_000)) == (moment - 8000, moment + 8000)
 
 
 def run_command(*arguments):

@@ -92,6 +92,10 @@ def test_a_map_renames_classes_and_leaves_out_those_it_does_not_name(synthetic_d
             ["THERMAL.SIMULATION.CLASS_MAP", [["flying", "up"], ["other", "down"]], "MODEL.NUM_CLASSES", 2],
             "maps 'flying'",
         ),
+        (
+            ["THERMAL.SIMULATION.CLASS_MAP", [["standing", "up"], ["standing", "down"]], "MODEL.NUM_CLASSES", 2],
+            "no simulated class twice",
+        ),
         (["IA.ENABLE", True, "IA.FUSION", "concat", "IA.BLOCKS", ["P", "M"]], "simulated clips have no past"),
     ],
 )
