@@ -22,7 +22,7 @@ try outward_place PEOPLE_SMALL "${fine[@]}" THERMAL.BOX_FEATURES size_and_place
 try outward_place_mask PEOPLE_SMALL "${fine[@]}" THERMAL.BOX_FEATURES size_and_place "${mask[@]}"
 
 vary() { # NAME [KEY VALUE ...]
-    "$python" -W ignore tools/learning_curve.py --cfg configs/Thermal/PEOPLE_SMALL.yaml --size 500 --seeds 2 "${common[@]}" \
+    "$python" -W ignore tools/learning_curve.py --cfg "configs/Thermal/${configuration:-PEOPLE_SMALL}.yaml" --size 500 --seeds 2 "${common[@]}" \
         "${held_back[@]}" SOLVER.EPOCH_ITERS 62 OUTPUT_DIR "$output/varied/$1" "${@:2}"
 }
 one_channel=(DATA.INPUT_CHANNEL_NUM "[1,1]" DATA.MEAN "[0.0]")
@@ -38,4 +38,4 @@ vary no_box_size THERMAL.BOX_FEATURES none
 vary classes_as_they_come THERMAL.CLASS_SAMPLING_POWER 0.0
 vary no_dropout MODEL.DROPOUT_RATE 0.0
 vary eight_seconds THERMAL.CLIP_SECONDS 8.0
-vary interactions "${interactions[@]}"
+configuration=PEOPLE_SMALL_IA vary interactions

@@ -31,15 +31,14 @@ P
     mv "$company/annotations.part" "$company/annotations"
 fi
 
-learn() { # NAME CONFIGURATION SEED SIZE [KEY VALUE ...]
+learn() { # NAME CONFIGURATION SEED SIZE
     "$python" -W ignore tools/learning_curve.py --cfg "configs/Thermal/$2.yaml" --size "$4" --seeds 1 "${common[@]}" "${unseen[@]}" \
-        DATA.PATH_TO_DATA_DIR "$company" MODEL.NUM_CLASSES 4 RNG_SEED "$3" OUTPUT_DIR "$output/$1" "${@:5}"
+        DATA.PATH_TO_DATA_DIR "$company" MODEL.NUM_CLASSES 4 RNG_SEED "$3" SOLVER.EPOCH_ITERS $(($4 / 8)) OUTPUT_DIR "$output/$1"
 }
 for seed in "${seeds[@]}"; do
     for size in 500 1500; do
-        iterations=(SOLVER.EPOCH_ITERS $((size / 8)))
         learn trees TREES "$seed" "$size"
-        learn network PEOPLE_SMALL "$seed" "$size" "${iterations[@]}"
-        learn interactions PEOPLE_SMALL "$seed" "$size" "${iterations[@]}" "${interactions[@]}"
+        learn network PEOPLE_SMALL "$seed" "$size"
+        learn interactions PEOPLE_SMALL_IA "$seed" "$size"
     done
 done

@@ -15,7 +15,3 @@ background=(THERMAL.CHANNELS "['less_median','difference','less_background']" DA
     DATA.MEAN "[0.0,0.0,0.0]" DATA.STD "[0.1,0.05,0.1]" TRAIN.MIXED_PRECISION True SPEED.CHANNELS_LAST True)
 fine=("${short[@]}" "${background[@]}" RESNET.SPATIAL_STRIDES "[[1,1],[1,1],[2,2],[1,1]]" DETECTION.SPATIAL_SCALE_FACTOR 8
     THERMAL.CLIP_SECONDS 8.0 MODEL.DROPOUT_RATE 0.0)
-
-# Of the people of a clip.
-interactions=(IA.ENABLE True IA.BLOCKS "['P','P']" IA.DIM_INNER 64 IA.DIM_OUT 386 IA.CLASSIFIER projection IA.LR_FACTOR 1.0
-    SOLVER.CLIP_GRAD_L2NORM 1.0)
