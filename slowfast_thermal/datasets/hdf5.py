@@ -8,6 +8,7 @@ import errno
 import importlib
 import math
 import os
+import unicodedata
 from pathlib import Path
 
 import h5py
@@ -60,6 +61,12 @@ def _why_no_file(path: Path) -> str:
             return f"Recording '{path}' does not exist, as its symbolic link leads to '{path.readlink()}': {remedy}."
         if error.errno not in (errno.ENOENT, errno.ENOTDIR):
             return f"Recording '{path}' cannot be reached ({error.strerror}): {remedy}."
+        name = unicodedata.normalize("NFC", path.name)
+        if any(unicodedata.normalize("NFC", other.name) == name for other in path.parent.glob("*")):
+            return (
+                f"Recording '{path}' does not exist, but one whose name looks the same and has other Unicode characters: write both names "
+                "alike."
+            )
         return f"Recording '{path}' does not exist: {remedy}."
     return f"Recording '{path}' is no file but a folder, pipe or device: {remedy}."
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from slowfast_thermal.datasets.annotations import load_annotations
+from slowfast_thermal.datasets.found_people import people_source
 from slowfast_thermal.engine.runs import Run, complete_runs, make_run, write_table
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.baselines import BASELINES, compare_with
@@ -35,7 +36,7 @@ def cross_validate(cfg, folds: dict[str, Path], num_seeds: int) -> pd.DataFrame:
         InputError: two folds hold out the same keyframe, or list other classes; or see `complete_runs`.
         Interrupted: see `complete_runs`.
     """
-    _check_together(folds)
+    _check_together(folds, people_source(cfg) == "annotated")
     seeds = range(cfg.RNG_SEED, cfg.RNG_SEED + num_seeds)
     runs = [
         make_run(cfg, seed, name, folder / "train.json", [str((folder / "val.json").resolve())])
@@ -55,7 +56,7 @@ def cross_validate(cfg, folds: dict[str, Path], num_seeds: int) -> pd.DataFrame:
     return table
 
 
-def _check_together(folds: dict[str, Path]) -> None:
+def _check_together(folds: dict[str, Path], are_annotated: bool) -> None:
     """Finds before hours of training what would keep the folds from being evaluated together."""
     seen: dict[tuple[str, int], str] = {}
     classes = None
@@ -67,6 +68,10 @@ def _check_together(folds: dict[str, Path]) -> None:
                 raise InputError(
                     f"{folder / part} lists other categories than the other folds: give all folds the same list."
                 )
+        if are_annotated and not any(len(keyframe.boxes) for keyframe in annotations.keyframes):
+            raise InputError(
+                f"{folder / part} shows nobody, so there is nothing to test on: remove the fold, or make others."
+            )
         for keyframe in annotations.keyframes:
             place = keyframe.recording, keyframe.timestamp
             if place in seen:

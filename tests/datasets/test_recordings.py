@@ -2,6 +2,7 @@ import itertools
 import pickle
 import re
 import tracemalloc
+import unicodedata
 from pathlib import Path
 
 import h5py
@@ -262,6 +263,12 @@ def test_the_cache_keeps_few_files_open_and_reads_on_from_those_it_closed(tmp_pa
         for number, name in enumerate(names):
             assert cache[name].read(np.array([1]))[0, 0, 0] == np.float32(number / 10)
     assert sum(Path(file.path).parent == tmp_path for file in psutil.Process().open_files()) <= 40
+
+
+def test_a_name_in_other_unicode_characters_is_told(tmp_path):
+    (tmp_path / unicodedata.normalize("NFD", "Küche.h5")).touch()
+    with pytest.raises(InputError, match="'.*Küche.h5' does not exist, but one whose name looks the same"):
+        open_recording(tmp_path / unicodedata.normalize("NFC", "Küche.h5"))
 
 
 def test_a_missing_recording_is_named(tmp_path):

@@ -55,11 +55,13 @@ def test_all_folds_are_tested_once_and_scored_together(trees_config, folds):
     assert len(logs) == 4 and all(log.read_text().count('"test_epoch"') == 1 for log in logs)
 
 
-@pytest.mark.parametrize("change", ["shared", "order"])
+@pytest.mark.parametrize("change", ["shared", "order", "nobody"])
 def test_folds_that_do_not_go_together_are_refused_before_any_training(trees_config, folds, tmp_path, change):
     first, second = (json.loads((folder / "val.json").read_text()) for folder in folds.values())
     if change == "shared":
         second["images"].append(first["images"][0])
+    elif change == "nobody":
+        second["annotations"] = []
     else:
         second["categories"][0]["name"], second["categories"][1]["name"] = (
             second["categories"][i]["name"] for i in (1, 0)
@@ -70,7 +72,9 @@ def test_folds_that_do_not_go_together_are_refused_before_any_training(trees_con
     (tmp_path / "spoiled" / "val.json").write_text(json.dumps(second))
     (tmp_path / "spoiled" / "train.json").write_text((folds[list(folds)[1]] / "train.json").read_text())
     cfg = trees_config()
-    with pytest.raises(InputError, match="both hold image|lists other categories than the other folds"):
+    with pytest.raises(
+        InputError, match="both hold image|lists other categories than the other folds|val.json shows nobody"
+    ):
         cross_validate(cfg, spoiled, 1)
     assert not Path(cfg.OUTPUT_DIR).exists()
 
