@@ -82,15 +82,13 @@ def assess(evaluation: Evaluation, dataset: Thermal, cfg) -> Assessment:
 
 
 def _untrained_classes(train: Thermal, evaluation: Evaluation) -> str | None:
-    """One sentence on tested classes without a training box, whose AP is chance, None if there are none."""
+    """One sentence on tested classes without a training box, None if there are none."""
     without = [
         name for name, number in zip(train.classes, train.class_counts) if not number and evaluation.num_boxes[name]
     ]
     if not without:
         return None
-    return (
-        f"No training box shows {', '.join(without)}, so the AP there is chance, and in the mAP it counts all the same."
-    )
+    return f"The training annotations have no box of {', '.join(without)}, which the mAP counts all the same."
 
 
 def predict_baselines(train: Thermal, test: Thermal, seed: int, names: Sequence[str]) -> dict[str, AvaBoxes]:

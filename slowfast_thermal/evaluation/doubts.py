@@ -31,7 +31,6 @@ from slowfast_thermal.trees.people import People, fit_trees, read_people
 
 # Nearly the same are two people who are as near as this share of people are to the nearest one with their own label.
 _NEAR = 0.75
-_LIST = "doubts.csv"
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ def write_doubts(doubts: list[Doubt], dataset: Thermal, folder: Path, num_pictur
     """
     folder.mkdir(parents=True, exist_ok=True)
     with temporary_folder("doubts", folder) as new:
-        with open(new / _LIST, "w", encoding="utf-8", newline="") as file:
+        with open(new / "doubts.csv", "w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(["keyframe", "x1", "y1", "x2", "y2", "strength", "reason", "picture"])
             for number, doubt in enumerate(doubts, start=1):

@@ -61,7 +61,7 @@ def test_a_tested_class_without_a_training_box_is_named(random_evaluation):
     train = whole(cfg, "train")
     train.class_counts[train.classes.index(tested)] = 0
     assert baselines._untrained_classes(train, evaluation).startswith(
-        f"No training box shows {tested}, so the AP there is chance"
+        f"The training annotations have no box of {tested}, which"
     )
 
 
