@@ -147,7 +147,9 @@ def test_every_configuration_with_interactions_builds_its_head(path):
     cfg = load_config(str(path), ["DATA.PATH_TO_DATA_DIR", ".", "NUM_GPUS", "0"])
     assert cfg.IA.ENABLE
     with torch.device("meta"):
-        assert IARoIHead.from_config(cfg).structure.dim_out == 2304
+        head = IARoIHead.from_config(cfg)
+    slow = 32 * cfg.RESNET.WIDTH_PER_GROUP
+    assert head.structure.dim_out == slow + slow // cfg.SLOWFAST.BETA_INV + 2 * (cfg.THERMAL.BOX_FEATURES == "size")
 
 
 def test_the_backbone_keeps_pyslowfasts_names():
