@@ -9,6 +9,7 @@ Letters: P people, F features, C classes.
 """
 
 import csv
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from slowfast_thermal.evaluation.results import read_predictions
 from slowfast_thermal.files import check_writable, temporary_folder
 from slowfast_thermal.preparation.overlap import CLIP_FRAMES
 from slowfast_thermal.trees.people import People, fit_trees, read_people
+
+logger = logging.getLogger(__name__)
 
 # Nearly the same are two people who are as near as this share of people are to the nearest one with their own label.
 _NEAR = 0.75
@@ -109,6 +112,10 @@ def find_doubts(dataset: Thermal, held_out: AvaBoxes) -> list[Doubt]:
         for person in match_people(keyframe, held_out)
         if person.actions
     ]
+    if without := sum(person.scores is None for person in persons):
+        logger.warning(
+            "%d of %d people have no prediction and are only compared with each other.", without, len(persons)
+        )
     doubts = _by_predictions(people, persons, dataset.classes) + _by_neighbours(people, persons, dataset.classes)
     return sorted(doubts, key=lambda doubt: -doubt.strength)
 

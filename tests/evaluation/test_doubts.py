@@ -56,8 +56,9 @@ def test_predictions_that_are_unsure_make_no_doubt(still_people):
     assert all(doubt.neighbour for doubt in find_doubts(dataset, predictions(dataset, scores)))
 
 
-def test_a_neighbour_that_looks_the_same_with_another_label(still_people):
+def test_a_neighbour_that_looks_the_same_with_another_label(still_people, caplog):
     doubts = find_doubts(Thermal(still_people, "test"), ({}, {}, {}))
+    assert "40 of 40 people have no prediction" in caplog.text
     found = {doubt.keyframe.image_id: doubt.neighbour[0].image_id for doubt in doubts}
     assert found["A_50"].startswith("A_") and set(found) - {"A_50"} <= {
         key for key, other in found.items() if other == "A_50"
