@@ -23,7 +23,7 @@ try outward_place_mask PEOPLE_SMALL "${fine[@]}" THERMAL.BOX_FEATURES size_and_p
 
 vary() { # NAME [KEY VALUE ...]
     "$python" -W ignore tools/learning_curve.py --cfg "configs/Thermal/${configuration:-PEOPLE_SMALL}.yaml" --size 500 --seeds 2 "${common[@]}" \
-        "${held_back[@]}" SOLVER.EPOCH_ITERS 62 OUTPUT_DIR "$output/varied/$1" "${@:2}"
+        "${held_back[@]}" SOLVER.EPOCH_ITERS "$(iterations 500)" OUTPUT_DIR "$output/varied/$1" "${@:2}"
 }
 one_channel=(DATA.INPUT_CHANNEL_NUM "[1,1]" DATA.MEAN "[0.0]")
 vary nothing

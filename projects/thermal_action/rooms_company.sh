@@ -33,7 +33,7 @@ fi
 
 learn() { # NAME CONFIGURATION SEED SIZE
     "$python" -W ignore tools/learning_curve.py --cfg "configs/Thermal/$2.yaml" --size "$4" --seeds 1 "${common[@]}" "${unseen[@]}" \
-        DATA.PATH_TO_DATA_DIR "$company" MODEL.NUM_CLASSES 4 RNG_SEED "$3" SOLVER.EPOCH_ITERS $(($4 / 8)) OUTPUT_DIR "$output/$1"
+        DATA.PATH_TO_DATA_DIR "$company" MODEL.NUM_CLASSES 4 RNG_SEED "$3" SOLVER.EPOCH_ITERS "$(iterations "$4")" OUTPUT_DIR "$output/$1"
 }
 for seed in "${seeds[@]}"; do
     for size in 500 1500; do

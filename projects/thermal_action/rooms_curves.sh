@@ -12,11 +12,7 @@ source "$(dirname "$0")/rooms_settings.sh"
 "$python" -W ignore tools/learning_curve.py --cfg configs/Thermal/TREES.yaml --size 5000 --seeds 1 "${common[@]}" "${unseen[@]}" \
     OUTPUT_DIR "$output/rooms_20/trees"
 
-# Fewer keyframes, of 20, 5 and 2 rooms, other ones with each seed where there are others: 20 passes in batches of 8, as
-# PEOPLE_SMALL and the R50 have them, and at least 500 iterations.
-iterations() { # SIZE: of a pass
-    echo $(($1 > 200 ? $1 / 8 : 25))
-}
+# Fewer keyframes, of 20, 5 and 2 rooms, other ones with each seed where there are others.
 curve() { # ROOMS SEED SIZE PATTERNS
     local of=("${common[@]}" "${unseen[@]}" RNG_SEED "$2" THERMAL.TRAIN_RECORDINGS "$4")
     "$python" -W ignore tools/learning_curve.py --cfg configs/Thermal/TREES.yaml --size "$3" --seeds 1 "${of[@]}" \

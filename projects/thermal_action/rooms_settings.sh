@@ -15,3 +15,8 @@ background=(THERMAL.CHANNELS "['less_median','difference','less_background']" DA
     DATA.MEAN "[0.0,0.0,0.0]" DATA.STD "[0.1,0.05,0.1]" TRAIN.MIXED_PRECISION True SPEED.CHANNELS_LAST True)
 fine=("${short[@]}" "${background[@]}" RESNET.SPATIAL_STRIDES "[[1,1],[1,1],[2,2],[1,1]]" DETECTION.SPATIAL_SCALE_FACTOR 8
     THERMAL.CLIP_SECONDS 8.0 MODEL.DROPOUT_RATE 0.0)
+
+# 20 passes in batches of 8, as PEOPLE_SMALL and the R50 have them, and at least 500 iterations.
+iterations() { # KEYFRAMES: of an epoch, of which there are 20
+    echo $(($1 > 200 ? $1 / 8 : 25))
+}

@@ -1,11 +1,12 @@
 """What a checkpoint says of the run that wrote it, and in what another run differs from that one."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from fvcore.common.config import CfgNode
 
 from slowfast_thermal.config_values import leaves
 
@@ -36,10 +37,10 @@ class Labels:
     files: frozenset[str]
     recordings: tuple[str, ...]
 
-    @classmethod
-    def of(cls, names: Sequence[str], recordings: Sequence[str], data: Mapping[str, str]) -> "Labels":
-        """Of annotation files by name, of which `data` are the `fingerprints`."""
-        return cls(frozenset(data[name] for name in names if name in data), tuple(recordings))
+
+def learns_from_labels(cfg) -> bool:
+    """Whether a run trains on annotations at all: simulated clips alone need none."""
+    return not (cfg.TRAIN.DATASET == "thermal_simulated" and cfg.THERMAL.SIMULATION.SHARE == 1)
 
 
 def fingerprints(cfg) -> dict[str, str]:
@@ -53,22 +54,22 @@ def fingerprints(cfg) -> dict[str, str]:
 def learned_labels(content: Mapping[str, object]) -> Labels | None:
     """What the run that wrote a checkpoint trained on; None where it took no label, or the checkpoint does not tell."""
     try:
-        found, data = leaves(yaml.safe_load(content["cfg"])), content["data"]
-        if found["TRAIN.DATASET"] == "thermal_simulated" and found["THERMAL.SIMULATION.SHARE"] == 1:
-            return None
-        return Labels.of(found["THERMAL.TRAIN_ANNOTATIONS"], found["THERMAL.TRAIN_RECORDINGS"], data)
+        cfg = CfgNode(yaml.safe_load(content["cfg"]))
+        return labels_of(cfg, "TRAIN", content["data"]) if learns_from_labels(cfg) else None
     except Exception:  # which one depends on what the file holds
         return None
 
 
-def training_labels(cfg) -> Labels:
-    """What a run trains on."""
-    return Labels.of(cfg.THERMAL.TRAIN_ANNOTATIONS, cfg.THERMAL.TRAIN_RECORDINGS, fingerprints(cfg))
+def labels_of(cfg, part: str, data: Mapping[str, str]) -> Labels:
+    """What a run trains on or tests on.
 
-
-def test_labels(cfg) -> Labels:
-    """What a run tests on."""
-    return Labels.of(cfg.THERMAL.TEST_ANNOTATIONS, cfg.THERMAL.TEST_RECORDINGS, fingerprints(cfg))
+    Args:
+        cfg: of the run.
+        part: "TRAIN" or "TEST".
+        data: the `fingerprints` of its files.
+    """
+    names, recordings = cfg.THERMAL[f"{part}_ANNOTATIONS"], cfg.THERMAL[f"{part}_RECORDINGS"]
+    return Labels(frozenset(data[name] for name in names if name in data), tuple(recordings))
 
 
 def differing_data(recorded: dict[str, str] | None, data: dict[str, str]) -> list[str]:
@@ -87,17 +88,17 @@ def differing_data(recorded: dict[str, str] | None, data: dict[str, str]) -> lis
     return [others[name] for name in sorted(others)]
 
 
-def differing_settings(recorded: str, cfg) -> list[str]:
-    """The keys that two configurations give other values, each with both; keys that only one of them has are left out."""
+def differing_settings(recorded: str, cfg) -> dict[str, str]:
+    """By key in what two configurations differ, with both values; keys that only one of them has are left out."""
     try:
         there = yaml.safe_load(recorded)
     except yaml.YAMLError:
         there = None
     if not isinstance(there, dict):
-        return ["its configuration cannot be read"]
+        return {"": "its configuration cannot be read"}
     there, here = leaves(there), leaves(yaml.safe_load(cfg.dump()))
-    return [
-        f"{key} was {there[key]} and is {here[key]}"
+    return {
+        key: f"{key} was {there[key]} and is {here[key]}"
         for key in here
         if key in there and there[key] != here[key] and key not in _SET_BY_THE_RUN
-    ]
+    }

@@ -61,22 +61,21 @@ def _check_together(folds: dict[str, Path], are_annotated: bool) -> None:
     seen: dict[tuple[str, int], str] = {}
     classes = None
     for name, folder in folds.items():
-        for part in ("train.json", "val.json"):
-            annotations = load_annotations([folder / part])
+        files = [folder / "train.json", folder / "val.json"]
+        train, val = (load_annotations([file]) for file in files)
+        for file, annotations in zip(files, (train, val)):
             classes = classes or annotations.classes
             if annotations.classes != classes:
-                raise InputError(
-                    f"{folder / part} lists other categories than the other folds: give all folds the same list."
-                )
-        if are_annotated and not any(len(keyframe.boxes) for keyframe in annotations.keyframes):
+                raise InputError(f"{file} lists other categories than the other folds: give all folds the same list.")
+        if are_annotated and not any(len(keyframe.boxes) for keyframe in val.keyframes):
             raise InputError(
-                f"{folder / part} shows nobody, so there is nothing to test on: remove the fold, or make others."
+                f"{files[1]} shows nobody, so there is nothing to test on: remove the fold, or make others."
             )
-        for keyframe in annotations.keyframes:
+        for keyframe in val.keyframes:
             place = keyframe.recording, keyframe.timestamp
             if place in seen:
                 raise InputError(
-                    f"{folder / part} and the val.json of {seen[place]} both hold image {keyframe.image_id!r}: every keyframe may be in "
+                    f"{files[1]} and the val.json of {seen[place]} both hold image {keyframe.image_id!r}: every keyframe may be in "
                     "val of one fold."
                 )
             seen[place] = name

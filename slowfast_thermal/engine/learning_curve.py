@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from slowfast_thermal.checkpoint.origin import learns_from_labels
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.engine.runs import Run, complete_runs, make_run, write_table
 from slowfast_thermal.errors import InputError
@@ -45,14 +46,14 @@ def learning_curve(cfg, sizes: Sequence[int], num_seeds: int) -> pd.DataFrame:
         InputError: a size is larger than the training set; or see `complete_runs`.
         Interrupted: see `train`; the same call goes on.
     """
-    if cfg.TRAIN.DATASET == "thermal_simulated" and cfg.THERMAL.SIMULATION.SHARE == 1:
+    if not learns_from_labels(cfg):
         raise InputError(
             "The training takes simulated clips alone, so no number of labels changes it: give a configuration that learns from labels."
         )
     check_writable("OUTPUT_DIR", Path(cfg.OUTPUT_DIR))
     train = Thermal(cfg, "train")
     number = len(train)
-    sizes = sorted(set(sizes or [number // 2**power for power in range(_HALVINGS + 1) if number >> power]))
+    sizes = sorted(set(sizes or [max(number // 2**power, 1) for power in range(_HALVINGS + 1)]))
     if sizes[0] < 1 or sizes[-1] > number:
         raise InputError(
             f"Sizes of {sizes[0]} to {sizes[-1]} keyframes, but there are {number} with people: give 1 to {number}."

@@ -4,13 +4,7 @@ import logging
 from pathlib import Path
 
 from slowfast_thermal.checkpoint.files import DamagedFileError
-from slowfast_thermal.checkpoint.origin import (
-    differing_data,
-    differing_settings,
-    learned_labels,
-    test_labels,
-    training_labels,
-)
+from slowfast_thermal.checkpoint.origin import differing_data, differing_settings, labels_of, learned_labels
 from slowfast_thermal.checkpoint.training_state import TrainingState, resume
 from slowfast_thermal.errors import InputError
 
@@ -43,11 +37,10 @@ def resume_newest(paths: list[Path], state: TrainingState, cfg) -> None:
             logger.warning("%s is %s: the run goes on from the checkpoint before it.", path, error.fault)
     epochs, wanted = state.progress.epoch, cfg.SOLVER.MAX_EPOCH
     data, settings = differing_data(checkpoint.get("data"), state.data), differing_settings(checkpoint["cfg"], cfg)
-    learned, training, test = learned_labels(checkpoint), training_labels(cfg), test_labels(cfg)
+    learned = learned_labels(checkpoint)
+    training, test = (labels_of(cfg, part, state.data) for part in ("TRAIN", "TEST"))
     if learned and learned != training:
-        data += [
-            each for each in settings if each.startswith(("THERMAL.TRAIN_ANNOTATIONS ", "THERMAL.TRAIN_RECORDINGS "))
-        ]
+        data += [settings[key] for key in ("THERMAL.TRAIN_ANNOTATIONS", "THERMAL.TRAIN_RECORDINGS") if key in settings]
     if epochs >= wanted and data:
         raise InputError(
             f"{path} ends a training on other data ({'; '.join(data)}): set OUTPUT_DIR to another folder, or TRAIN.ENABLE "
@@ -57,7 +50,7 @@ def resume_newest(paths: list[Path], state: TrainingState, cfg) -> None:
         raise InputError(
             f"{path} has learned from other keyframes, which may be tested now ({'; '.join(data)}): set OUTPUT_DIR to another folder."
         )
-    differences = list(dict.fromkeys(data + settings))
+    differences = list(dict.fromkeys([*data, *settings.values()]))
     if differences:
         logger.warning("%s was written by a run that differs from this one: %s.", path, "; ".join(differences))
     if epochs >= wanted:

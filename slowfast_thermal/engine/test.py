@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from slowfast_thermal import pyslowfast
 from slowfast_thermal.checkpoint.detector import load_detector
-from slowfast_thermal.checkpoint.origin import Labels, test_labels, training_labels
+from slowfast_thermal.checkpoint.origin import Labels, fingerprints, labels_of
 from slowfast_thermal.checkpoint.pretrained import load_trained
 from slowfast_thermal.checkpoint.training_state import unwrap
 from slowfast_thermal.datasets import Thermal
@@ -26,10 +26,10 @@ from slowfast_thermal.engine.device import autocast, current_device, to_device
 from slowfast_thermal.engine.exported import ExportedNetwork
 from slowfast_thermal.engine.finding import detector_of, evaluate_network, follower
 from slowfast_thermal.engine.processes import gather_rows, remember
-from slowfast_thermal.engine.trees import average_with_trees, beside, evaluate_with_trees, load_trees, run_trees
+from slowfast_thermal.engine.trees import beside, evaluate_with_trees, load_trees, run_trees
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.ava_files import export_ava_files, read_ava_files
-from slowfast_thermal.evaluation.baselines import assess
+from slowfast_thermal.evaluation.baselines import assess, predict_trees
 from slowfast_thermal.evaluation.finding import assess_finding
 from slowfast_thermal.evaluation.metrics import DetectionMeter, Evaluation, evaluate_detections
 from slowfast_thermal.evaluation.report import write_report
@@ -218,23 +218,27 @@ def _test(loader: DataLoader, cfg) -> tuple[Path, Evaluation, list[str]]:
     if weight == 1:
         path = Path(cfg.TEST.CHECKPOINT_FILE_PATH or run_trees(cfg.OUTPUT_DIR))
         _, groundtruth = read_ava_files(ava_folder(cfg))
-        predicted = average_with_trees(None, path, dataset, weight)
+        predicted = predict_trees(load_trees(path, dataset.classes), dataset)
         return path, evaluate_detections(dataset.classes, groundtruth, predicted), []
-    if weight:
-        load_trees(beside(tested_checkpoint(cfg)), dataset.classes)  # refused before the network is tested
-    path, evaluation, learned = _test_network(loader, cfg)
-    if weight:
-        evaluation = evaluate_with_trees(evaluation, beside(path), dataset, weight)
+    path = tested_checkpoint(cfg)
+    # Before the network is tested, so that it is not in vain.
+    trees = load_trees(beside(path), dataset.classes) if weight else None
+    evaluation, learned = _test_network(path, loader, cfg)
+    if trees:
+        evaluation = evaluate_with_trees(evaluation, trees, dataset, weight)
     remark = _other_training(path, learned, dataset, cfg)
     return path, evaluation, [remark] if remark else []
 
 
 def _other_training(path: Path, learned: Labels | None, dataset: Thermal, cfg) -> str | None:
     """One sentence where the network was trained on other labels than those that the configuration names."""
-    named = training_labels(cfg)
-    if learned in (None, named):
+    if learned is None:
         return None
-    if learned.files & test_labels(cfg).files and of_recordings(dataset.keyframes, learned.recordings):
+    data = fingerprints(cfg)
+    named, tested = (labels_of(cfg, part, data) for part in ("TRAIN", "TEST"))
+    if learned == named:
+        return None
+    if learned.files & tested.files and of_recordings(dataset.keyframes, learned.recordings):
         return f"{path} was trained on keyframes of this test, so the scores are not those of people whom it does not know."
     if not named.files:
         return None
@@ -254,13 +258,12 @@ def tested_checkpoint(cfg) -> Path:
     return Path(path)
 
 
-def _test_network(loader: DataLoader, cfg) -> tuple[Path, Evaluation, Labels | None]:
-    """The checkpoint that is tested, what its network finds, and what it was trained on, where the file tells that."""
-    path = tested_checkpoint(cfg)
+def _test_network(path: Path, loader: DataLoader, cfg) -> tuple[Evaluation, Labels | None]:
+    """What a checkpoint's network finds, and what it was trained on, where the file tells that."""
     if is_exported(path):
-        return path, evaluate(ExportedNetwork(path, cfg, loader.dataset.classes), loader, cfg, "test"), None
+        return evaluate(ExportedNetwork(path, cfg, loader.dataset.classes), loader, cfg, "test"), None
     model = pyslowfast.build_model(cfg, current_device(cfg))
     kind = cfg.TEST.CHECKPOINT_TYPE if cfg.TEST.CHECKPOINT_FILE_PATH else "pytorch"
     learned = load_trained(path, kind, model, cfg, loader.dataset.classes)
     logger.info("Testing %s.", path)
-    return path, evaluate(model, loader, cfg, "test"), learned
+    return evaluate(model, loader, cfg, "test"), learned

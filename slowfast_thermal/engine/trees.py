@@ -43,25 +43,16 @@ def beside(checkpoint: Path) -> Path:
     return checkpoint.with_name(_FILE)
 
 
-def average_with_trees(detections: AvaBoxes | None, path: Path, dataset: Thermal, weight: float) -> AvaBoxes:
-    """The trees' scores of the test people, averaged with the network's.
+def evaluate_with_trees(evaluation: Evaluation, trees: Forest, dataset: Thermal, weight: float) -> Evaluation:
+    """The evaluation of a network's people with its scores averaged with those of trees.
 
     Args:
-        detections: the network's, None for the trees alone.
-        path: file of the trees.
+        evaluation: of the network.
+        trees: for the classes of the data set.
         dataset: the test keyframes.
         weight: of the trees, from 0 to 1.
-
-    Raises:
-        InputError: there is no such file, or it does not fit the data set.
     """
-    trees = predict_trees(load_trees(path, dataset.classes), dataset)
-    return trees if detections is None else average(detections, trees, weight)
-
-
-def evaluate_with_trees(evaluation: Evaluation, path: Path, dataset: Thermal, weight: float) -> Evaluation:
-    """The evaluation of a network's people with its scores averaged with those of the trees; see `average_with_trees`."""
-    averaged = average_with_trees(evaluation.detections, path, dataset, weight)
+    averaged = average(evaluation.detections, predict_trees(trees, dataset), weight)
     return evaluate_detections(dataset.classes, evaluation.groundtruth, averaged)
 
 

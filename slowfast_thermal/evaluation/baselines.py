@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from slowfast_thermal.checkpoint.origin import learns_from_labels
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.bootstrap import difference, interval
@@ -59,7 +60,7 @@ def assess(evaluation: Evaluation, dataset: Thermal, cfg) -> Assessment:
     """
     node = cfg.THERMAL
     pattern = node.SESSION_PATTERN
-    if cfg.TRAIN.DATASET == "thermal_simulated" and node.SIMULATION.SHARE == 1:
+    if not learns_from_labels(cfg):
         remark = "The training takes simulated clips alone, so there are no baselines fitted to the same keyframes."
         return compare_with({}, evaluation, cfg, remarks=[remark])
     try:

@@ -7,7 +7,7 @@ import pytest
 
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.engine.launch import check_run, launch_run
-from slowfast_thermal.engine.trees import average_with_trees, beside, run_trees
+from slowfast_thermal.engine.trees import beside, load_trees, run_trees
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.trees.people import fit_trees, read_people
 
@@ -66,4 +66,4 @@ def test_trees_that_do_not_fit_are_refused(synthetic_data, small_config, tmp_pat
     vars(forest)[change] = type(vars(forest)[change])(reversed(vars(forest)[change]))
     forest.save(tmp_path / "trees.npz")
     with pytest.raises(InputError, match=message):
-        average_with_trees(None, tmp_path / "trees.npz", dataset, 1.0)
+        load_trees(tmp_path / "trees.npz", dataset.classes)

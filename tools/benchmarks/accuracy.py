@@ -25,10 +25,11 @@ from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.engine import train as engine
 from slowfast_thermal.engine.tasks import Task, task_of
 from slowfast_thermal.engine.test import test
-from slowfast_thermal.engine.trees import evaluate_with_trees, run_trees
+from slowfast_thermal.engine.trees import evaluate_with_trees, load_trees, run_trees
 from slowfast_thermal.errors import InputError, exit_codes
 from slowfast_thermal.evaluation.bootstrap import measure as measures
 from slowfast_thermal.evaluation.metrics import Evaluation
+from slowfast_thermal.evaluation.results import METRICS
 from slowfast_thermal.files import replacing
 from tools.benchmarks.common import CONFIGS, REPOSITORY, environment
 from tools.benchmarks.step import PLAIN
@@ -87,7 +88,8 @@ class _Timed:
         seconds, start = self.seconds, time.process_time()
         evaluation = self._task.evaluate(model, loader, after_batch)
         if weight := self._cfg.MODEL.TREES_WEIGHT:
-            evaluation = evaluate_with_trees(evaluation, run_trees(self._cfg.OUTPUT_DIR), loader.dataset, weight)
+            trees = load_trees(run_trees(self._cfg.OUTPUT_DIR), loader.dataset.classes)
+            evaluation = evaluate_with_trees(evaluation, trees, loader.dataset, weight)
         self._evaluating += time.process_time() - start
         scores = {name: None if math.isnan(score) else score for name, score in measures(evaluation).items()}
         self.curve.append({"seconds": seconds, "mAP": scores["mAP"], "t5": scores["t5"]})
@@ -114,7 +116,7 @@ def _train(config: str, overrides: list[str], seconds: float) -> dict[str, objec
     # Trees alone are fitted at once.
     fitted = {"seconds": time.process_time() - start}
     test(cfg)
-    metrics = json.loads((Path(cfg.OUTPUT_DIR) / "test_metrics.json").read_text())
+    metrics = json.loads((Path(cfg.OUTPUT_DIR) / METRICS).read_text())
     return {"whole": True, **fitted, "curve": [{**fitted, "mAP": metrics["mAP"], "t5": metrics["t5"]}]}
 
 
