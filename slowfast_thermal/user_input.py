@@ -1,6 +1,7 @@
 """What users give: whether a file is there, what text can be, and how a message shows a value."""
 
 import argparse
+import math
 import reprlib
 import unicodedata
 from pathlib import Path
@@ -28,6 +29,14 @@ def count(text: str) -> int:
 def whole_number(text: str) -> int:
     """A whole number from 0 on, as an argument of a command."""
     return _number_from(0, text)
+
+
+def seconds(text: str) -> float:
+    """A positive number of seconds, as an argument of a command."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{shortened(text)} is no positive number of seconds")
+    return number
 
 
 def _number_from(lowest: int, text: str) -> int:

@@ -37,19 +37,24 @@ def test_overrides_may_stand_in_several_places(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "command, argument",
+    "command, message",
     [
-        (["cross_validate.py", "--cfg", "x.yaml", "--folds", "x", "--seeds", "0"], "--seeds: '0'"),
-        (["learning_curve.py", "--cfg", "x.yaml", "--size", "0"], "--size: '0'"),
-        (["compare.py", "a", "b", "--samples", "-5"], "--samples: '-5'"),
-        (["thermal_data.py", "split", "x", "y", "--seed", "-1"], "--seed: '-1'"),
+        (
+            ["cross_validate.py", "--cfg", "x.yaml", "--folds", "x", "--seeds", "0"],
+            "--seeds: '0' is no whole number",
+        ),
+        (["learning_curve.py", "--cfg", "x.yaml", "--size", "0"], "--size: '0' is no whole number"),
+        (["compare.py", "a", "b", "--samples", "-5"], "--samples: '-5' is no whole number"),
+        (["thermal_data.py", "split", "x", "y", "--seed", "-1"], "--seed: '-1' is no whole number"),
+        (["predict.py", "--cfg", "x.yaml", "--every", "0"], "--every: '0' is no positive number of seconds"),
+        (["watch.py", "--cfg", "x.yaml", "--every", "inf"], "--every: 'inf' is no positive number of seconds"),
     ],
 )
-def test_a_number_of_nothing_is_refused(command, argument):
+def test_a_number_of_nothing_is_refused(command, message):
     done = subprocess.run(
         [sys.executable, f"tools/{command[0]}", *command[1:]], capture_output=True, text=True, cwd=ROOT
     )
-    assert done.returncode == 2 and f"argument {argument} is no whole number from " in done.stderr
+    assert done.returncode == 2 and f"argument {message}" in done.stderr
 
 
 def test_an_override_without_a_value_is_named(synthetic_data, monkeypatch, capsys):

@@ -14,7 +14,6 @@ Examples: all recordings of a folder; one recording, twice a second, with a vide
 """
 
 import argparse
-import math
 import re
 from collections import Counter
 from pathlib import Path
@@ -27,6 +26,7 @@ from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.errors import InputError, exit_codes
 from slowfast_thermal.evaluation.followed import write_people, write_video
 from slowfast_thermal.files import claimed, remove_partial_files
+from slowfast_thermal.user_input import seconds
 
 _KEY = re.compile(r"[A-Z][A-Z0-9_]*(\.[A-Z0-9_]+)*")
 
@@ -53,13 +53,6 @@ def parse_args() -> argparse.Namespace:
     first = keys[0] if keys else len(words)
     args.recordings, args.overrides = words[:first], words[first:]
     return args
-
-
-def seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is no positive number of seconds")
-    return number
 
 
 def find_recordings(names: list[str]) -> list[Path]:

@@ -27,6 +27,7 @@ from slowfast_thermal.live.web.view import View
 from slowfast_thermal.live.window import ReadingSettings
 from slowfast_thermal.people.finder import PersonFinder
 from slowfast_thermal.people.predicted import PredictedPerson, record_of
+from slowfast_thermal.user_input import seconds
 
 # Seconds between two lines on a console.
 _LINE_STEP = 1.0
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument(
-        "--every", type=_above_0, default=1.0, metavar="SECONDS", help="from moment to moment (default 1)"
+        "--every", type=seconds, default=1.0, metavar="SECONDS", help="from moment to moment (default 1)"
     )
     parser.add_argument(
         "--speed", type=_not_below_0, default=1.0, help="of replays; 0: as fast as they can be watched (default 1)"
@@ -186,13 +187,6 @@ class _Console:
     def end(self) -> None:
         if self._is_terminal:
             print(file=sys.stderr)
-
-
-def _above_0(text: str) -> float:
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is no positive number of seconds")
-    return number
 
 
 def _not_below_0(text: str) -> float:
