@@ -41,11 +41,11 @@ def test_overrides_may_stand_in_several_places(monkeypatch):
     [
         (
             ["cross_validate.py", "--cfg", "x.yaml", "--folds", "x", "--seeds", "0"],
-            "--seeds: '0' is no whole number",
+            "--seeds: '0' is no whole number from ",
         ),
-        (["learning_curve.py", "--cfg", "x.yaml", "--size", "0"], "--size: '0' is no whole number"),
-        (["compare.py", "a", "b", "--samples", "-5"], "--samples: '-5' is no whole number"),
-        (["thermal_data.py", "split", "x", "y", "--seed", "-1"], "--seed: '-1' is no whole number"),
+        (["learning_curve.py", "--cfg", "x.yaml", "--size", "0"], "--size: '0' is no whole number from "),
+        (["compare.py", "a", "b", "--samples", "-5"], "--samples: '-5' is no whole number from "),
+        (["thermal_data.py", "split", "x", "y", "--seed", "-1"], "--seed: '-1' is no whole number from "),
         (["predict.py", "--cfg", "x.yaml", "--every", "0"], "--every: '0' is no positive number of seconds"),
         (["watch.py", "--cfg", "x.yaml", "--every", "inf"], "--every: 'inf' is no positive number of seconds"),
     ],
