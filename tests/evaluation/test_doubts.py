@@ -80,6 +80,16 @@ def test_list_and_pictures_are_written(still_people, tmp_path):
     assert rows[0]["picture"] == "doubt_001.png"
 
 
+def test_fold_without_held_out_people_is_passed_over(still_people, tmp_path):
+    data = Path(still_people.DATA.PATH_TO_DATA_DIR)
+    split_folds([data / "annotations" / "train.json"], tmp_path / "folds", split="keyframe", num_folds=2)
+    folds = {name: tmp_path / "folds" / name for name in ("fold_1", "fold_2")}
+    val = folds["fold_2"] / "val.json"
+    val.write_text(json.dumps(json.loads(val.read_text()) | {"annotations": []}))
+    doubts = list_doubts(still_people, folds, tmp_path / "doubts", None, 1)
+    assert doubts and all(doubt.person.scores is not None for doubt in doubts)
+
+
 def test_folds_of_other_classes_and_a_folder_that_cannot_be_written_are_refused(still_people, tmp_path):
     data = Path(still_people.DATA.PATH_TO_DATA_DIR)
     split_folds([data / "annotations" / "train.json"], tmp_path / "folds", split="keyframe", num_folds=2)
