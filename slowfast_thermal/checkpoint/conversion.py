@@ -21,7 +21,7 @@ def summarize(weights: Weights) -> dict[str, str]:
     return {
         "file": str(weights.path),
         "format": f"{weights.source.title} (CHECKPOINT_TYPE {weights.source.name})",
-        "network": f"SlowFast R{depth}" if depth else "SlowFast of another depth than 50, 101 and 152",
+        "network": f"SlowFast R{depth}" if depth else "SlowFast of another depth than 14, 26, 50, 101 and 152",
         "classifier": "none" if classifier is None else f"{len(classifier)} classes of {classifier.shape[1]} features",
         "classes": ", ".join(weights.classes) if weights.classes else "not named",
         "interactions": ", ".join(blocks) or "none",

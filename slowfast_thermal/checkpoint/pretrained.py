@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 # Below this part of the backbone's tensors a checkpoint is taken for one of another network.
 _MIN_BACKBONE = 0.9
+# Weight and bias of the classifier, which belong together.
+_CLASSIFIER = "head.projection."
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,8 @@ def load_pretrained(model: nn.Module, cfg, classes: Sequence[str]) -> LoadReport
     _check_backbone(weights, own, fitted)
     network.load_state_dict({**own, **fitted})
     logger.info("%s (%s):\n%s", weights.path, weights.source.title, report.table())
-    if any(name.startswith("head.projection.") for name in report.initialised):
-        logger.info("The classifier is newly initialised: %s.", _other_classes(weights, classes))
+    if any(name.startswith(_CLASSIFIER) for name in report.initialised):
+        logger.info("The classifier is newly initialised: %s.", _other_classifier(weights, own, classes))
     _log_differences(weights, network, cfg)
     return report
 
@@ -122,7 +124,7 @@ def _fit(weights: Weights, own: dict[str, Tensor], classes: Sequence[str]) -> tu
     """The checkpoint's tensors as the network takes them, and the report."""
     found = dict(weights.tensors)
     if weights.classes not in (None, list(classes)):
-        found = {name: tensor for name, tensor in found.items() if not name.startswith("head.projection.")}
+        found = {name: tensor for name, tensor in found.items() if not name.startswith(_CLASSIFIER)}
     reshaped = _select_results(found, own)
     fitted = {}
     for name in own.keys() & found.keys():
@@ -131,6 +133,9 @@ def _fit(weights: Weights, own: dict[str, Tensor], classes: Sequence[str]) -> tu
             fitted[name] = tensor
             if how:
                 reshaped[name] = how
+    classifier = {name for name in own if name.startswith(_CLASSIFIER)}
+    if not classifier <= fitted.keys():
+        fitted = {name: tensor for name, tensor in fitted.items() if name not in classifier}
     mentioned = [name for name in own if not name.endswith(STATISTICS_COUNT)]
     report = LoadReport(
         loaded=[name for name in mentioned if name in fitted and name not in reshaped],
@@ -207,14 +212,15 @@ def _check_backbone(weights: Weights, own: dict[str, Tensor], fitted: Iterable[s
         )
 
 
-def _other_classes(weights: Weights, classes: Sequence[str]) -> str:
-    if weights.classes is not None:
+def _other_classifier(weights: Weights, own: dict[str, Tensor], classes: Sequence[str]) -> str:
+    if weights.classes not in (None, list(classes)):
         return f"the checkpoint's classes are {', '.join(weights.classes)}"
-    classifier = weights.tensors.get("head.projection.weight")
-    if classifier is None:
+    theirs, ours = weights.tensors.get(f"{_CLASSIFIER}weight"), own[f"{_CLASSIFIER}weight"]
+    if theirs is None:
         return "the checkpoint has none"
     return (
-        f"the checkpoint's has {len(classifier)} classes of {classifier[0].numel()} features, this one {len(classes)}"
+        f"the checkpoint's has {len(theirs)} classes of {theirs[0].numel()} features, this one {len(ours)} of "
+        f"{ours[0].numel()}"
     )
 
 
@@ -224,6 +230,11 @@ def _log_differences(weights: Weights, network: nn.Module, cfg) -> None:
     wanted = {key: value for key, value in described.items() if configured.get(key) not in (None, value)}
     here = leaves(cfg)
     wanted |= {key: value for key, value in weights.settings.items() if here[key] != value}
+    if "temperature" not in here["THERMAL.CHANNELS"] and "THERMAL.TEMPERATURE_RANGE" in wanted:
+        # Channels that are differences of temperatures are scaled by the range's width alone.
+        (low, high), (low_here, high_here) = wanted["THERMAL.TEMPERATURE_RANGE"], here["THERMAL.TEMPERATURE_RANGE"]
+        if high - low == high_here - low_here:
+            del wanted["THERMAL.TEMPERATURE_RANGE"]
     if wanted:
         logger.warning(
             "%s was trained with other settings. To compute what it computed there, add: %s",

@@ -34,13 +34,22 @@ SETTINGS = {
     "THERMAL.TEST_BOX_ENLARGE": [0.0, 0.0],
 }
 """In what the networks of the sources differ without a trace in their tensors, with PySlowFast's values."""
-# What else leaves no trace there, and is known where a checkpoint of this project records it.
-_RECORDED = (
-    "RESNET.SPATIAL_STRIDES",
+# What else leaves no trace there, and is known where a checkpoint records it.
+_RECORDED = ("RESNET.SPATIAL_STRIDES", "DETECTION.SPATIAL_SCALE_FACTOR")
+# The same of clips, told where they are thermal ones: mean and rate of the sources' pictures have no counterpart.
+_RECORDED_OF_CLIPS = (
+    "DATA.NUM_FRAMES",
+    "DATA.SAMPLING_RATE",
+    "DATA.MEAN",
+    "DATA.STD",
+    "SLOWFAST.ALPHA",
+    "THERMAL.TEMPERATURE_RANGE",
+    "THERMAL.KEYFRAME_POSITION",
     "THERMAL.INPUT_SIZE",
     "THERMAL.CLIP_SECONDS",
     "THERMAL.CHANNELS",
     "THERMAL.DIFFERENCE_SECONDS",
+    "THERMAL.BOX_FEATURES",
     "THERMAL.PERSON_CROPS.ENABLE",
     "THERMAL.PERSON_CROPS.UNIT",
     "THERMAL.PERSON_CROPS.SIZE",
@@ -327,7 +336,8 @@ def _recorded_settings(content: dict) -> dict[str, object]:
         # Networks from before the key turned no window.
         found = {"THERMAL.PERSON_CROPS.OUTWARD_UP": False, **found}
     defaults, settings = leaves(pyslowfast.get_cfg()), {}
-    for key in (*SETTINGS, *_RECORDED):
+    is_thermal = any(key.startswith("THERMAL.") for key in found)
+    for key in (*SETTINGS, *_RECORDED, *(_RECORDED_OF_CLIPS if is_thermal else ())):
         # A value that the key does not take tells nothing.
         with suppress(KeyError, InputError):
             settings[key] = checked(key, found[key], defaults[key])

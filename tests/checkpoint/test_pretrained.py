@@ -86,8 +86,18 @@ def test_the_classifier_of_other_classes_stays_new_and_the_log_says_so(tmp_path,
     assert report.initialised == ["head.projection.weight", "head.projection.bias"]
     assert torch.equal(model.head.projection.weight, network(config(), seed=1).head.projection.weight)
     assert torch.equal(model.s5.pathway0_res0.branch1.weight, source.s5.pathway0_res0.branch1.weight)
-    reason = "80 classes of 320 features, this one 2" if recorded is None else "classes are lying, standing"
+    reason = "80 classes of 320 features, this one 2 of 320" if recorded is None else "classes are lying, standing"
     assert f"classifier is newly initialised: the checkpoint's {'has ' * (recorded is None)}{reason}" in caplog.text
+
+
+def test_the_classifier_of_other_features_stays_new_as_a_whole(tmp_path, caplog):
+    caplog.set_level("INFO")
+    content = {"model_state": network(config(), seed=0).state_dict(), "classes": CLASSES}
+    target = config(THERMAL__BOX_FEATURES="size_and_place")
+    model, report = loaded(target, content, tmp_path / "x.pyth")
+    assert report.initialised == ["head.projection.weight", "head.projection.bias"]
+    assert torch.equal(model.head.projection.bias, network(target, seed=1).head.projection.bias)
+    assert "newly initialised: the checkpoint's has 2 classes of 320 features, this one 2 of 324." in caplog.text
 
 
 def test_the_log_tells_counts_and_first_names(tmp_path, caplog):
@@ -241,6 +251,24 @@ def test_another_input_than_the_recorded_one_is_logged_as_overrides_to_copy(tmp_
         "THERMAL.PERSON_CROPS.ENABLE True THERMAL.PERSON_CROPS.SIZE 30.0 THERMAL.PERSON_CROPS.OUTWARD_UP True"
         in caplog.text
     )
+
+
+@pytest.mark.parametrize(
+    "channels, temperatures, added",
+    [
+        (["less_median", "difference"], [-10.0, 15.0], None),
+        (["less_median", "difference"], [-20.0, 60.0], "THERMAL.TEMPERATURE_RANGE '[10.0,35.0]'"),
+        (["temperature", "difference"], [-10.0, 15.0], "THERMAL.TEMPERATURE_RANGE '[10.0,35.0]'"),
+    ],
+    ids=["differences, as wide", "differences, wider", "temperatures"],
+)
+def test_another_scale_of_temperatures_is_told(tmp_path, caplog, channels, temperatures, added):
+    settings = {"THERMAL__CHANNELS": channels, "DATA__MEAN": [0.0, 0.0], "DATA__STD": [1.0, 1.0]}
+    settings["DATA__INPUT_CHANNEL_NUM"] = [2, 2]
+    recorded, here = config(**settings), config(**settings, THERMAL__TEMPERATURE_RANGE=temperatures)
+    loaded(here, {"model_state": network(recorded, seed=0).state_dict(), "cfg": recorded.dump()}, tmp_path / "x.pyth")
+    assert ("other settings" in caplog.text) == bool(added)
+    assert (added or "") in caplog.text
 
 
 def test_the_right_variant_is_not_warned_of(tmp_path, caplog):
