@@ -16,6 +16,11 @@ logger = logging.getLogger(__name__)
 _NEVER = -20.0
 
 
+def is_mapped(weights: Weights, pairs: Sequence[Sequence[str]]) -> bool:
+    """Whether there are pairs and all the classes that they map are the weights'."""
+    return bool(pairs) and {theirs for theirs, _ in pairs} <= set(weights.classes or ())
+
+
 def map_classes(weights: Weights, classes: Sequence[str], pairs: Sequence[Sequence[str]]) -> Weights:
     """The weights with a classifier of the wanted classes.
 
@@ -31,7 +36,7 @@ def map_classes(weights: Weights, classes: Sequence[str], pairs: Sequence[Sequen
         InputError: a pair names a class that is in neither list, or the weights do not tell their classes.
     """
     if weights.classes is None:
-        raise InputError(f"{weights.path} does not name its classes, so THERMAL.SIMULATION.CLASS_MAP cannot be used.")
+        raise InputError(f"{weights.path} does not name its classes, so THERMAL.SIMULATION.CLASS_MAP cannot be used: leave it out.")
     for theirs, own in pairs:
         if theirs not in weights.classes or own not in classes:
             raise InputError(

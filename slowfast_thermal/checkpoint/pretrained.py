@@ -9,7 +9,7 @@ import torch
 from tabulate import tabulate
 from torch import Tensor, nn
 
-from slowfast_thermal.checkpoint.class_map import map_classes
+from slowfast_thermal.checkpoint.class_map import is_mapped, map_classes
 from slowfast_thermal.checkpoint.origin import Labels
 from slowfast_thermal.checkpoint.sources import STATISTICS_COUNT, Weights, read_weights
 from slowfast_thermal.checkpoint.training_state import load_weights, unwrap
@@ -62,7 +62,8 @@ def load_pretrained(model: nn.Module, cfg, classes: Sequence[str]) -> LoadReport
     Tensors are matched by name. A 2D kernel, or one of a single frame, is inflated to the network's frames as PySlowFast
     does it; a stem of three channels is summed for a network of one. Interaction blocks are matched by name, and of the
     weights with which a dense structure sums results those of the blocks that the network has are kept. The classifier
-    is loaded only if the classes are the same, or their number where the checkpoint names none.
+    is loaded only if the classes are the same, by THERMAL.SIMULATION.CLASS_MAP where the checkpoint has those that it names,
+    or their number where the checkpoint names none.
 
     Args:
         model: changed in place, unless an error is raised.
@@ -73,7 +74,9 @@ def load_pretrained(model: nn.Module, cfg, classes: Sequence[str]) -> LoadReport
         InputError: the file cannot be read, or fits less than 90 % of the backbone.
     """
     network = unwrap(model)
-    weights = _read(Path(cfg.TRAIN.CHECKPOINT_FILE_PATH), cfg.TRAIN.CHECKPOINT_TYPE, classes, cfg)
+    weights = read_weights(Path(cfg.TRAIN.CHECKPOINT_FILE_PATH), cfg.TRAIN.CHECKPOINT_TYPE)
+    if is_mapped(weights, cfg.THERMAL.SIMULATION.CLASS_MAP):
+        weights = _mapped(weights, classes, cfg)
     own = network.state_dict()
     fitted, report = _fit(weights, own, classes)
     _check_backbone(weights, own, fitted)
@@ -101,7 +104,7 @@ def load_trained(path: Path, kind: str, model: nn.Module, cfg, classes: Sequence
     Raises:
         InputError: the file cannot be read, or is of another network or of other classes.
     """
-    weights = _read(path, kind, classes, cfg)
+    weights = _mapped(read_weights(path, kind), classes, cfg)
     if weights.classes not in (None, list(classes)):
         raise InputError(
             f"{path} was trained for the classes {', '.join(weights.classes)}, but the annotations list "
@@ -113,9 +116,8 @@ def load_trained(path: Path, kind: str, model: nn.Module, cfg, classes: Sequence
     return weights.learned
 
 
-def _read(path: Path, kind: str, classes: Sequence[str], cfg) -> Weights:
+def _mapped(weights: Weights, classes: Sequence[str], cfg) -> Weights:
     """The weights, of other classes by THERMAL.SIMULATION.CLASS_MAP where it is given."""
-    weights = read_weights(path, kind)
     pairs = cfg.THERMAL.SIMULATION.CLASS_MAP
     return map_classes(weights, classes, pairs) if pairs and weights.classes != list(classes) else weights
 

@@ -18,6 +18,7 @@ from types import FrameType
 import torch
 
 from slowfast_thermal import pyslowfast, signals
+from slowfast_thermal.checkpoint.origin import learns_from_labels
 from slowfast_thermal.checkpoint.sources import SOURCES
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.engine.interruption import signals_handled_by, watched_signals
@@ -69,6 +70,11 @@ def check_run(cfg, place: Place | None = None) -> None:
     if cfg.TEST.ENABLE or (cfg.TRAIN.ENABLE and has_validation(cfg)):
         test_set = open_test_set(cfg, "test" if cfg.TEST.ENABLE else "val")
         if cfg.TRAIN.ENABLE and test_set.classes != train_set.classes:
+            if not learns_from_labels(cfg):
+                raise InputError(
+                    f"{cfg.THERMAL.TEST_ANNOTATIONS} list other categories than simulated people have: say by "
+                    "THERMAL.SIMULATION.CLASS_MAP which of yours these are."
+                )
             raise InputError(
                 f"{cfg.THERMAL.TRAIN_ANNOTATIONS} and {cfg.THERMAL.TEST_ANNOTATIONS} list other categories: give "
                 "both the same list."

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from slowfast_thermal import pyslowfast
+from slowfast_thermal.checkpoint.class_map import is_mapped
 from slowfast_thermal.checkpoint.pretrained import load_trained
 from slowfast_thermal.checkpoint.sources import read_weights
 from slowfast_thermal.config import load_config
@@ -31,6 +32,7 @@ from slowfast_thermal.people.tracks import TrackedPerson
 from slowfast_thermal.preparation.settings import DataSettings
 from slowfast_thermal.preparation.temperatures import check_range
 from slowfast_thermal.preparation.writing import Progress, no_progress
+from slowfast_thermal.simulation.labels import mapped_classes
 from slowfast_thermal.trees.people import read_people
 from slowfast_thermal.user_input import is_file
 
@@ -61,7 +63,8 @@ class Predictor:
             self.forest = load_trees(checkpoint)
             self.classes = self.forest.classes
         else:
-            self.classes = read_weights(checkpoint, cfg.TEST.CHECKPOINT_TYPE).classes
+            weights, pairs = read_weights(checkpoint, cfg.TEST.CHECKPOINT_TYPE), cfg.THERMAL.SIMULATION.CLASS_MAP
+            self.classes = mapped_classes(pairs) if is_mapped(weights, pairs) else weights.classes
             if not self.classes:
                 raise InputError(
                     f"{checkpoint} does not name its classes: train it here, or fine-tune from it, and give that checkpoint."

@@ -2,19 +2,21 @@
 
 import logging
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from slowfast_thermal.datasets import Thermal
-from slowfast_thermal.datasets.annotations import Keyframe
+from slowfast_thermal.datasets.annotations import Keyframe, load_annotations
 from slowfast_thermal.datasets.person_frames import OfPeople, PersonFrames, finds_people
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.pyslowfast import DATASET_REGISTRY
 from slowfast_thermal.simulation.activities import ACTIVITIES
-from slowfast_thermal.simulation.labels import CLASSES
+from slowfast_thermal.simulation.labels import CLASSES, mapped_classes
 from slowfast_thermal.simulation.parameters import PRIORS
 from slowfast_thermal.simulation.scenes import Place, Scene, choose, clip_scene
+from slowfast_thermal.user_input import is_file
 
 logger = logging.getLogger(__name__)
 
@@ -92,13 +94,15 @@ class ThermalSimulated(Thermal):
                     "SOLVER.EPOCH_ITERS is 0: simulated clips have no end, so give the batches of an epoch."
                 )
             self._configure(cfg, "train")
-            self.classes = _known_classes(node.CLASS_MAP) if node.CLASS_MAP else list(CLASSES)
+            self.classes = _own_classes(cfg) if node.CLASS_MAP else list(CLASSES)
             self.keyframes, self.recordings, self._samples, self._cache = [], [], [], []
             self.class_counts = np.ones(len(self.classes), np.int64)
             if len(self.classes) != cfg.MODEL.NUM_CLASSES:
+                others = "" if node.CLASS_MAP else ", or say by THERMAL.SIMULATION.CLASS_MAP which of yours they are"
                 raise InputError(
-                    f"MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}, but simulated people have {len(self.classes)} classes: set "
-                    f"MODEL.NUM_CLASSES {len(self.classes)}."
+                    f"MODEL.NUM_CLASSES is {cfg.MODEL.NUM_CLASSES}, but simulated people have {len(self.classes)} classes"
+                    f"{' by THERMAL.SIMULATION.CLASS_MAP' if node.CLASS_MAP else ''}: set MODEL.NUM_CLASSES "
+                    f"{len(self.classes)}{others}."
                 )
         self._label_of = _labels(node.CLASS_MAP, self.classes)
         without = [name for number, name in enumerate(self.classes) if number not in self._label_of.values()]
@@ -115,7 +119,8 @@ class ThermalSimulated(Thermal):
             self._size = real.height, real.width
         frames = self._clip_frames
         # A frame takes a sixth of a second, about; a clip may be shifted and needs the frames before its first one.
-        self._span = (frames.seconds or frames.length / 5) / 2 + self._difference / 1000 + 1.5
+        longer_side = max(frames.position, 1 - frames.position)
+        self._span = (frames.seconds or frames.length / 5) * longer_side + self._difference / 1000 + 1.5
         self._place_of = lru_cache(maxsize=2)(self._draw_place)
 
     def __getstate__(self) -> dict:
@@ -127,6 +132,10 @@ class ThermalSimulated(Thermal):
 
     def __len__(self) -> int:
         return len(self._samples) or self._num_simulated
+
+    def sample_weights(self, power: float) -> np.ndarray:
+        """As of `Thermal`; simulated clips alone weigh the same, whatever they will show."""
+        return super().sample_weights(power) if self._samples else np.ones(len(self))
 
     def keyframe(self, index: int) -> Keyframe:
         """The real keyframe of a sample, in whose stead a simulated one may come, or what stands for all simulated ones."""
@@ -168,9 +177,12 @@ def _keyframe(name: str, index: int, place: int, boxes: np.ndarray, labels: np.n
     return Keyframe(name, name, name, place, index, boxes, labels, np.zeros((0, 4), np.float32))
 
 
-def _known_classes(pairs: list[list[str]]) -> list[str]:
-    """The network's classes that a map names, in its order."""
-    return list(dict.fromkeys(own for _, own in pairs))
+def _own_classes(cfg) -> list[str]:
+    """The network's classes, which a map names: in the order of test annotations that list them all, else in the map's."""
+    named = mapped_classes(cfg.THERMAL.SIMULATION.CLASS_MAP)
+    paths = [Path(cfg.DATA.PATH_TO_DATA_DIR) / name for name in cfg.THERMAL.TEST_ANNOTATIONS]
+    listed = load_annotations(paths).classes if all(map(is_file, paths)) else []
+    return listed if set(named) <= set(listed) else named
 
 
 def _labels(pairs: list[list[str]], classes: list[str]) -> dict[str, int | None]:

@@ -1,5 +1,7 @@
 """The classes of the real recordings, in the order of their ids, which are what simulated people are labelled with."""
 
+from collections.abc import Sequence
+
 CLASSES = (
     "sitting",
     "standing",
@@ -32,3 +34,8 @@ CLASSES = (
     CROUCHING,
     OTHER,
 ) = CLASSES
+
+
+def mapped_classes(pairs: Sequence[Sequence[str]]) -> list[str]:
+    """What simulated classes are called by THERMAL.SIMULATION.CLASS_MAP, each name once, in its order."""
+    return list(dict.fromkeys(own for _, own in pairs))

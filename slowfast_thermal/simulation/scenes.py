@@ -137,7 +137,7 @@ class _Pet:
 
     def spheres(self, seconds: np.ndarray, celsius: float) -> Spheres:
         walked = seconds / self._pause
-        before = walked.astype(int) % len(self._places)
+        before = np.floor(walked).astype(int) % len(self._places)
         part = np.clip((walked % 1) * 4, 0, 1)[:, None]
         start, end = self._places[before - 1], self._places[before]
         place = (1 - part) * start + part * end

@@ -100,6 +100,19 @@ def test_the_classifier_of_other_features_stays_new_as_a_whole(tmp_path, caplog)
     assert "newly initialised: the checkpoint's has 2 classes of 320 features, this one 2 of 324." in caplog.text
 
 
+@pytest.mark.parametrize(
+    "recorded, is_loaded", [(["x", "y", "z"], True), (["a", "b", "c"], False), (None, False)], ids=str
+)
+def test_a_class_map_is_for_checkpoints_of_the_classes_that_it_names(tmp_path, recorded, is_loaded):
+    source = network(config(MODEL__NUM_CLASSES=3), seed=0)
+    target = config(THERMAL__SIMULATION__CLASS_MAP=[["z", "lying"], ["x", "standing"]])
+    content = {"model_state": source.state_dict(), "classes": recorded}
+    model, report = loaded(target, content, tmp_path / "x.pyth")
+    assert bool(report.initialised) != is_loaded
+    if is_loaded:
+        assert torch.equal(model.head.projection.weight, source.head.projection.weight[[0, 2]])
+
+
 def test_the_log_tells_counts_and_first_names(tmp_path, caplog):
     caplog.set_level("INFO")
     source = network(config(MODEL__NUM_CLASSES=80), seed=0)

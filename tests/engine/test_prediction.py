@@ -118,6 +118,12 @@ def test_temperatures_of_another_unit_are_refused_and_read_once_it_is_said(predi
     assert Predictor.from_checkpoint(CONFIGURATION, "SIMULATED", ["THERMAL.UNIT", "kelvin"])(scene, np.arange(10)) == []
 
 
+def test_a_map_gives_the_classes_other_names():
+    pairs = [["standing", "up"], ["walking", "up"], ["lying down-lying with risk", "down"]]
+    mapped = Predictor.from_checkpoint(CONFIGURATION, "SIMULATED", ["THERMAL.SIMULATION.CLASS_MAP", str(pairs)])
+    assert mapped.classes == ["up", "down"] and mapped.model.head.projection.out_features == 2
+
+
 @pytest.mark.parametrize("name", ["nowhere.pyth", 300 * "x"])
 def test_a_missing_checkpoint_is_named(name):
     with pytest.raises(InputError, match=f"Checkpoint '{name}' does not exist"):

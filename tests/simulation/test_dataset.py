@@ -1,5 +1,6 @@
 """Simulated clips stand for real ones: the same tuple, from the seed and the place in the stream alone."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_a_map_renames_classes_and_leaves_out_those_it_does_not_name(synthetic_d
     ("overrides", "message"),
     [
         (["SOLVER.EPOCH_ITERS", 0], "simulated clips have no end"),
-        (["MODEL.NUM_CLASSES", 3], "set MODEL.NUM_CLASSES 14"),
+        (["MODEL.NUM_CLASSES", 3], "set MODEL.NUM_CLASSES 14, or say by THERMAL.SIMULATION.CLASS_MAP"),
         (
             ["THERMAL.SIMULATION.CLASS_MAP", [["flying", "up"], ["other", "down"]], "MODEL.NUM_CLASSES", 2],
             "maps 'flying'",
@@ -109,6 +110,42 @@ def test_other_classes_than_simulated_ones_need_a_map(handmade_data, config):
     cfg = config(handmade_data.write(), "THERMAL.SIMULATION.SHARE", 0.5, "MODEL.NUM_CLASSES", 2)
     with pytest.raises(InputError, match="No simulated class is among up, down"):
         ThermalSimulated(cfg)
+
+
+def test_alone_they_have_the_classes_of_the_test_annotations_in_their_order(handmade_data, config):
+    handmade_data.document["categories"] = [{"id": i, "name": name} for i, name in enumerate(["up", "away", "down"])]
+    folder = handmade_data.write()
+
+    def classes(pairs: list, number: int) -> list[str]:
+        overrides = ["THERMAL.SIMULATION.CLASS_MAP", pairs, "MODEL.NUM_CLASSES", number]
+        return ThermalSimulated(config(folder, *overrides)).classes
+
+    assert classes([["lying down-lying with risk", "down"], ["standing", "up"]], 3) == ["up", "away", "down"]
+    assert classes([["lying down-lying with risk", "low"], ["standing", "up"]], 2) == ["low", "up"]
+
+
+def test_annotations_of_other_classes_need_a_map_to_be_tested_on(synthetic_data, config):
+    annotations = Path(synthetic_data) / "annotations" / "val.json"
+    document = json.loads(annotations.read_text())
+    document["categories"] = [{"id": number, "name": f"class {number}"} for number in range(14)]
+    others = Path(config(synthetic_data).OUTPUT_DIR).parent / "others.json"
+    others.write_text(json.dumps(document))
+    with pytest.raises(InputError, match="others.json'] list other categories than simulated people have: say by THERMAL"):
+        check_run(config(synthetic_data, "THERMAL.TEST_ANNOTATIONS", [str(others)]))
+
+
+@pytest.mark.parametrize(("position", "end"), [(0.0, -1), (1.0, 0)])
+def test_a_clip_is_seen_to_its_end_wherever_its_keyframe_lies(synthetic_data, config, position, end):
+    cfg = config(synthetic_data, "THERMAL.KEYFRAME_POSITION", position, "THERMAL.CLIP_SECONDS", 8.0)
+    dataset = ThermalSimulated(cfg)
+    clips = [dataset[0, place][0][1][0] for place in range(16)]
+    # A sensor that pauses repeats a frame now and then.
+    assert sum(torch.equal(fast[end], fast[1 if end == 0 else end - 1]) for fast in clips) <= 4
+
+
+def test_simulated_clips_alone_come_as_often_as_each_other(synthetic_data, config):
+    cfg = config(synthetic_data, "THERMAL.CLASS_SAMPLING_POWER", 0.5, "SOLVER.EPOCH_ITERS", 2)
+    assert len(list(construct_train_loader(cfg, ThermalSimulated(cfg), 0, 1))) == 2
 
 
 def test_the_configuration_knows_all_priors(synthetic_data, config):
