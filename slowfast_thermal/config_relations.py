@@ -128,6 +128,11 @@ def _check_inputs(cfg: CfgNode, refuse_unless: Callable[[bool, str, str], None])
         "THERMAL.PERSON_CROPS.OUTWARD_UP",
         "it turns the windows around people, so set THERMAL.PERSON_CROPS.ENABLE True, or give False",
     )
+    refuse_unless(
+        not (node.PERSON_CROPS.OUTWARD_UP and node.AUG.CROP),
+        "THERMAL.AUG.CROP",
+        "a part of the image does not show where its middle is, so give 0, or THERMAL.PERSON_CROPS.OUTWARD_UP False",
+    )
     count = len(node.CHANNELS)
     refuse_unless(
         cfg.DATA.INPUT_CHANNEL_NUM in ([[1, 1], [3, 3]] if count == 1 else [[count, count]]),

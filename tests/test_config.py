@@ -142,6 +142,17 @@ def test_fine_tuning_runs_10000_iterations_with_drops_at_7000_and_9000(name):
             ["THERMAL.PERSON_CROPS.OUTWARD_UP", "True"],
             r"OUTWARD_UP is True: it turns the windows around people, so set",
         ),
+        (
+            [
+                "THERMAL.PERSON_CROPS.ENABLE",
+                "True",
+                "THERMAL.PERSON_CROPS.OUTWARD_UP",
+                "True",
+                "THERMAL.AUG.CROP",
+                "0.2",
+            ],
+            r"AUG\.CROP is 0\.2: a part of the image does not show where its middle is, so give 0",
+        ),
         (["THERMAL.AUG.ROTATION", "90"], r"AUG\.ROTATION is 90\.0: set THERMAL\.PERSON_CROPS\.ENABLE True, or give 0"),
         (["THERMAL.PERSON_CROPS.UNIT", "metre"], r"PERSON_CROPS\.UNIT is 'metre': give pixel or box"),
         (["THERMAL.PERSON_CROPS.SIZE", "0"], r"PERSON_CROPS\.SIZE is 0: give a number above 0"),

@@ -188,12 +188,11 @@ def parse_args() -> argparse.Namespace:
     command = commands.add_parser("validate", help="list everything that is wrong with a data set")
     add_data_arguments(command)
     add_config_argument(command)
-    add_session_pattern(command)
 
     command = commands.add_parser("likeness", help="tell what differs between the keyframes of two data sets")
     command.add_argument("data_dir", metavar="FOLDER", help="folder with frames/ and annotations/")
     command.add_argument("other_dir", metavar="OTHER_FOLDER", help="another one, for example of simulated rooms")
-    add_session_pattern(command)
+    add_config_argument(command)
 
     command = commands.add_parser("stats", help="print what a data set holds")
     add_data_arguments(command)
@@ -450,7 +449,6 @@ def run_validate(args: argparse.Namespace) -> int:
         train,
         val,
         settings=settings,
-        session_pattern=args.session_pattern,
         progress=recordings_progress,
     )
     (print_json if args.json else print_report)(report)
@@ -604,7 +602,7 @@ def run_truth(args: argparse.Namespace) -> None:
 
 
 def run_likeness(args: argparse.Namespace) -> None:
-    found = likeness(Path(args.data_dir), Path(args.other_dir), args.session_pattern)
+    found = likeness(Path(args.data_dir), Path(args.other_dir), DataSettings.from_config(data_config(args)))
     rows = [
         {"number": name, "AUC alone": f"{auc:.2f}", "median": f"{first:.2f}", "median of the other": f"{second:.2f}"}
         for name, auc, first, second in found.features

@@ -36,7 +36,9 @@ def map_classes(weights: Weights, classes: Sequence[str], pairs: Sequence[Sequen
         InputError: a pair names a class that is in neither list, or the weights do not tell their classes.
     """
     if weights.classes is None:
-        raise InputError(f"{weights.path} does not name its classes, so THERMAL.SIMULATION.CLASS_MAP cannot be used: leave it out.")
+        raise InputError(
+            f"{weights.path} does not name its classes, so THERMAL.SIMULATION.CLASS_MAP cannot be used: leave it out."
+        )
     for theirs, own in pairs:
         if theirs not in weights.classes or own not in classes:
             raise InputError(

@@ -44,6 +44,22 @@ def window_views(
     return torch.stack([*turned, *others], 1)
 
 
+def turned_size(wide: torch.Tensor, tall: torch.Tensor, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Width and height in its window of the ellipse that touches a box's sides, which fits people better than its corners.
+
+    Args:
+        wide, tall: (R,) of the boxes.
+        views: (R, 5) of `window_views`; their factor does not count.
+    """
+    cos, sin = views[:, :2].unbind(1)
+    return _length(cos * wide, sin * tall), _length(sin * wide, cos * tall)
+
+
+def _length(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """As torch.hypot, which ONNX does not know."""
+    return (x.square() + y.square()).sqrt()
+
+
 class PersonCrops(ThermalInput):
     """Cuts the same window around a person's box out of all frames and scales it to the network's input.
 
@@ -55,7 +71,7 @@ class PersonCrops(ThermalInput):
     Args:
         size, mean, std, channels_last, channels: as of ThermalInput.
         unit: "pixel": `window` is the window's height in sensor pixels; "box": the smallest window of the input's shape that
-            holds the box grows by the factor `window`.
+            holds the box, of `turned_size` in a turned one, grows by the factor `window`.
         window: see `unit`.
     """
 
@@ -98,7 +114,8 @@ class PersonCrops(ThermalInput):
         height, width = self.size
         x1, y1, x2, y2 = boxes[:, 1:].float().unbind(1)
         if self.unit == "box":
-            tall = torch.maximum(y2 - y1, (x2 - x1) * (height / width)) * self.window
+            wide, tall = (x2 - x1, y2 - y1) if views is None else turned_size(x2 - x1, y2 - y1, views)
+            tall = torch.maximum(tall, wide * (height / width)) * self.window
         else:
             tall = torch.full_like(x1, self.window)
         wide = tall * (width / height)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from slowfast_thermal.config_values import NUM_BOX_FEATURES
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.models.interaction import STRUCTURE_REGISTRY, ClipGroups, InteractionStructure, fit_rows
+from slowfast_thermal.models.person_crops import turned_size
 from slowfast_thermal.pyslowfast import ResNetRoIHead
 
 # Widths of the hidden layers of the classifiers that IA.CLASSIFIER names.
@@ -207,8 +208,7 @@ def _part(vectors: Tensor, bboxes: Tensor, objects: Tensor, num_clips: int) -> P
 def describe_boxes(boxes: Tensor, size: tuple[int, int], kind: str, views: Tensor | None = None) -> Tensor:
     """Size and place of boxes as the crops of `PersonCrops` show them.
 
-    A turned box is that of the turned ellipse that touches the sides of the first one, which fits people better than a box
-    that holds the corners. Places turn around the centre of the image; a view's shift does not change them.
+    The size of a turned box is its `turned_size`. Places turn around the centre of the image; a view's shift does not change them.
 
     Args:
         boxes: (R, 5), the clip and x1, y1, x2, y2 in pixels of the image.
@@ -226,19 +226,11 @@ def describe_boxes(boxes: Tensor, size: tuple[int, int], kind: str, views: Tenso
     x, y = x - size[1] / size[0] / 2, y - 0.5
     if views is not None:
         cos, sin, scale = views[:, :3].unbind(1)
-        wide, tall = (
-            _length(cos * wide, sin * tall) / scale,
-            _length(sin * wide, cos * tall) / scale,
-        )
+        wide, tall = (side / scale for side in turned_size(wide, tall, views))
         # The window turns by the angle, so what it shows turns back.
         x, y = (cos * x + sin * y) / scale, (cos * y - sin * x) / scale
     features = torch.stack([wide, tall], 1).log()
     return features if kind == "size" else torch.cat([features, torch.stack([x, y], 1)], 1)
-
-
-def _length(x: Tensor, y: Tensor) -> Tensor:
-    """As torch.hypot, which ONNX does not know."""
-    return (x.square() + y.square()).sqrt()
 
 
 def _build_structure(node, dim_person: int) -> InteractionStructure:

@@ -53,7 +53,7 @@ from slowfast_thermal.preparation.recording_checks import (
     inside,
 )
 from slowfast_thermal.preparation.settings import DataSettings
-from slowfast_thermal.preparation.splits import SESSION_PATTERN, check_session_pattern, keyframes_in_both, session_of
+from slowfast_thermal.preparation.splits import keyframes_in_both, session_of
 from slowfast_thermal.preparation.statistics import measure_times, recording_paths
 from slowfast_thermal.preparation.temperatures import TemperatureTally
 
@@ -221,7 +221,7 @@ def _check_sessions(findings: Findings, recordings: Iterable[str], session_patte
     if unknown:
         findings.note(
             "overlap",
-            f"The session pattern '{session_pattern}' does not fit {', '.join(unknown)}, whose clips are compared with "
+            f"THERMAL.SESSION_PATTERN '{session_pattern}' does not fit {', '.join(unknown)}, whose clips are compared with "
             "those of the same recording only: give one that does.",
         )
 
@@ -232,7 +232,6 @@ def validate(
     val: Sequence[str],
     *,
     settings: DataSettings | None = None,
-    session_pattern: str = SESSION_PATTERN,
     progress: Callable[[Sequence[Path]], Iterable[Path]] = iter,
 ) -> Report:
     """Checks annotation files, recordings, and how they fit together.
@@ -241,14 +240,11 @@ def validate(
         root: folder of the data set.
         train, val: annotation files, by their paths from there; without any, the recordings alone are checked.
         settings: of a run; None for the defaults.
-        session_pattern: regular expression for a recording's whole name, whose first group is the session. Clips of one
-            session can share frames. A recording that it does not fit is a session of its own.
         progress: wraps the loop over the recordings, for example `tqdm.tqdm`.
 
     Raises:
-        InputError: there is no such folder, or the pattern is no regular expression with a group.
+        InputError: there is no such folder.
     """
-    check_session_pattern(session_pattern)
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"Data folder '{root}' does not exist: correct its name.")
@@ -290,11 +286,11 @@ def validate(
     distances = measure_overlap(
         *(inside((k for k in part.keyframes if len(k.boxes)), recordings) for part in splits.values()),
         {name: recording.timestamps for name, recording in recordings.items()},
-        session_pattern,
+        settings.session_pattern,
         settings.clip,
     )
     _check_overlap(findings, distances)
     if not are_alone:
-        _check_sessions(findings, recordings, session_pattern)
+        _check_sessions(findings, recordings, settings.session_pattern)
     num_keyframes = {split: len(annotations.keyframes) for split, annotations in splits.items()}
     return Report(num_keyframes, len(files), findings.all, distances)

@@ -3,7 +3,7 @@
 An area under the curve (AUC) of 0.5 says that a number, or a forest on all of them, tells nothing; 1 that it tells always.
 """
 
-import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +11,10 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from slowfast_thermal.datasets.annotations import Keyframe, load_annotations
-from slowfast_thermal.datasets.recordings import Recording
+from slowfast_thermal.datasets.recordings import Recording, frame_faults
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.settings import DataSettings
+from slowfast_thermal.preparation.splits import session_of
 
 _PERCENTILES = (1, 5, 25, 75, 95, 99)
 
@@ -32,12 +33,12 @@ class Likeness(NamedTuple):
     features: list[tuple[str, float, float, float]]
 
 
-def likeness(first: Path, second: Path, session_pattern: str, seed: int = 0) -> Likeness:
+def likeness(first: Path, second: Path, settings: DataSettings, seed: int = 0) -> Likeness:
     """Compares the annotated keyframes of two data folders, all of train.json and val.json.
 
     Args:
         first, second: folders.
-        session_pattern: a recording's session by its name, as of `splits`; a session is not parted between the halves.
+        settings: how recordings are read, and which are of one session, which is not parted between the halves.
         seed: of the forest.
 
     Raises:
@@ -46,12 +47,11 @@ def likeness(first: Path, second: Path, session_pattern: str, seed: int = 0) -> 
     names, parts, halves = None, [], []
     for root in (first, second):
         values, sessions = [], []
-        for keyframe, frames in _keyframes(root):
+        for keyframe, frames in _keyframes(root, settings):
             described = describe(keyframe, frames)
             names = list(described)
             values.append(list(described.values()))
-            match = re.fullmatch(session_pattern, keyframe.recording)
-            sessions.append(match[1] if match else keyframe.recording)
+            sessions.append(session_of(keyframe.recording, settings.session_pattern) or keyframe.recording)
         known = sorted(set(sessions))
         if len(known) < 2:
             raise InputError(
@@ -80,7 +80,10 @@ def likeness(first: Path, second: Path, session_pattern: str, seed: int = 0) -> 
 
 
 def describe(keyframe: Keyframe, frames: np.ndarray) -> dict[str, float]:
-    """Numbers of (3, H, W) degrees Celsius, the keyframe's own frame between its neighbours, in degrees and parts of the height."""
+    """Numbers of (3, H, W) degrees Celsius, the keyframe's own frame between its neighbours, in degrees and parts of the height.
+
+    The keyframe has a person.
+    """
     frame = frames[1] - np.median(frames[1])
     height, width = frame.shape
     numbers = {f"percentile {p}": float(np.percentile(frame, p)) for p in _PERCENTILES}
@@ -90,8 +93,9 @@ def describe(keyframe: Keyframe, frames: np.ndarray) -> dict[str, float]:
     numbers["coarse detail"] = float(gaussian_filter(frame, 1.0).std())
     numbers["change from frame to frame"] = float(1.48 * np.median(np.abs(np.diff(frames, axis=0))))
     boxes = np.round(keyframe.boxes * [width, height, width, height]).astype(int)
-    insides = [frame[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)] for x1, y1, x2, y2 in np.maximum(boxes, 0)]
-    insides = [inside for inside in insides if inside.size]
+    starts = np.minimum(boxes[:, :2], [width - 1, height - 1])
+    ends = np.maximum(boxes[:, 2:], starts + 1)
+    insides = [frame[y1:y2, x1:x2] for (x1, y1), (x2, y2) in zip(starts, ends)]
     numbers["people"] = len(insides)
     for name, function in {
         "hottest in a box": np.max,
@@ -104,17 +108,18 @@ def describe(keyframe: Keyframe, frames: np.ndarray) -> dict[str, float]:
     return numbers
 
 
-def _keyframes(root: Path):
+def _keyframes(root: Path, settings: DataSettings) -> Iterator[tuple[Keyframe, np.ndarray]]:
     """Keyframes with people, each with its frame and its neighbours."""
     annotations = load_annotations([root / "annotations" / f"{part}.json" for part in ("train", "val")])
-    settings = DataSettings.default()
     recordings: dict[str, Recording] = {}
     for keyframe in annotations.keyframes:
         if not len(keyframe.boxes):
             continue
         name = keyframe.recording
         if name not in recordings:
-            recordings[name] = settings.open(root / "frames" / f"{name}.h5")
+            recordings[name] = settings.open(root / settings.frames_dir / f"{name}.h5")
+        for fault in frame_faults([keyframe], recordings):
+            raise fault
         yield keyframe, recordings[name].read(keyframe.frame_index + np.array([-1, 0, 1])).numpy()
 
 

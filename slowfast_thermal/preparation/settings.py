@@ -21,6 +21,7 @@ class DataSettings:
         fill_temperature: FILL_TEMPERATURE, degrees Celsius.
         accepted: ACCEPT_PROBLEMS.
         packet_length: PACKET_LENGTH, None where REPAIR_FRAMES is off.
+        session_pattern: SESSION_PATTERN; a recording that it does not fit is a session of its own.
         clip: of what is looked at around a keyframe.
     """
 
@@ -32,6 +33,7 @@ class DataSettings:
     fill_temperature: float
     accepted: tuple[str, ...]
     packet_length: int | None
+    session_pattern: str
     clip: ClipLength
 
     @classmethod
@@ -47,6 +49,7 @@ class DataSettings:
             node.FILL_TEMPERATURE,
             tuple(node.ACCEPT_PROBLEMS),
             node.PACKET_LENGTH if node.REPAIR_FRAMES else None,
+            node.SESSION_PATTERN,
             ClipLength.of(cfg),
         )
 

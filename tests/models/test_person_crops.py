@@ -43,6 +43,14 @@ def test_a_window_in_multiples_of_the_box_holds_it_and_keeps_its_shape():
         assert positions.mean((0, 1)).tolist() == pytest.approx(centre, rel=1e-5)
 
 
+def test_a_turned_window_in_multiples_of_the_box_holds_the_turned_person():
+    layer = PersonCrops((64, 32), [0.0], [1.0], unit="box", window=1.0)
+    box = torch.tensor([[0.0, 0, 2, 8, 18]])
+    x, y = layer.positions(box, window_views(box, (20, 30), None, True))[0].unbind(2)
+    # The person lies across the window, whose 32 columns are half of its height, so it is as wide as the person is long.
+    assert x.max() - x.min() > 16 * 2 * 63 / 64 - 0.1 and y.max() - y.min() > 16 * 31 / 32 - 0.1
+
+
 def test_beyond_the_image_its_edge_goes_on():
     found = crops([[0.0, 0, 0, 2, 2]], window=8.0)[0]
     torch.testing.assert_close(found[:, :, 3:, 3:], CLIP[0, :, :, :5, :5])

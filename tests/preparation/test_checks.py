@@ -13,7 +13,7 @@ import pytest
 from slowfast_thermal.config import load_config
 from slowfast_thermal.datasets.annotations import load_annotations
 from slowfast_thermal.errors import InputError
-from slowfast_thermal.preparation.checks import validate
+from slowfast_thermal.preparation.checks import Report, validate
 from slowfast_thermal.preparation.overlap import CLIP_FRAMES, ClipLength, clip_span
 from slowfast_thermal.preparation.recording_checks import time_unit
 from slowfast_thermal.preparation.settings import DataSettings
@@ -507,12 +507,14 @@ def test_all_defects_of_a_set_are_listed_not_only_the_first(data):
 def test_a_session_pattern_tells_which_recordings_show_the_same(data):
     same_session(10_000)(data)
     data.write()
-    assert told(data.validate(session_pattern="(.+)")) == []
-    with pytest.raises(InputError, match="has no group"):
-        data.validate(session_pattern=".+")
-    assert told(data.validate(session_pattern="(ROOM)_.*")) == []
-    notes = [finding.message for finding in data.validate(session_pattern="(ROOM)_.*").of("note")]
-    assert any("does not fit HALL_R1, HALL_R2" in note for note in notes)
+
+    def validated(pattern: str) -> Report:
+        return data.validate(settings=replace(DataSettings.default(), session_pattern=pattern))
+
+    assert told(validated("(.+)")) == []
+    found = validated("(ROOM)_.*")
+    assert told(found) == []
+    assert any("does not fit HALL_R1, HALL_R2" in note.message for note in found.of("note"))
 
 
 def test_the_distance_is_from_the_keyframe_to_the_nearest_training_clip(data):

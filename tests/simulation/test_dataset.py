@@ -130,7 +130,9 @@ def test_annotations_of_other_classes_need_a_map_to_be_tested_on(synthetic_data,
     document["categories"] = [{"id": number, "name": f"class {number}"} for number in range(14)]
     others = Path(config(synthetic_data).OUTPUT_DIR).parent / "others.json"
     others.write_text(json.dumps(document))
-    with pytest.raises(InputError, match="others.json'] list other categories than simulated people have: say by THERMAL"):
+    with pytest.raises(
+        InputError, match="others.json'] list other categories than simulated people have: say by THERMAL"
+    ):
         check_run(config(synthetic_data, "THERMAL.TEST_ANNOTATIONS", [str(others)]))
 
 
