@@ -13,6 +13,7 @@ Example: a network and trees on the same data; the network and its baseline.
 """
 
 import argparse
+import math
 from pathlib import Path
 
 from tabulate import tabulate
@@ -44,13 +45,21 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def shown(mean: float, low: float, high: float) -> tuple[str, str]:
+    """A difference and its interval; "-" where there is none, as of t5 with few boxes or of keyframes of a few seconds."""
+    return (
+        "-" if math.isnan(mean) else f"{mean:+.3f}",
+        "-" if math.isnan(low) else f"{low:+.3f} to {high:+.3f}",
+    )
+
+
 def main() -> None:
     args = parse_args()
     with exit_codes():
         check_session_pattern(args.session_pattern)
         runs = (args.first_run, args.first), (args.second_run, args.second)
         found = compare(*runs, args.samples, args.session_pattern)
-        rows = [(name, f"{mean:+.3f}", f"{low:+.3f} to {high:+.3f}") for name, (mean, low, high) in found.items()]
+        rows = [(name, *shown(*values)) for name, values in found.items()]
         for letter, (folder, what) in zip("AB", runs):
             print(f"{letter}: {BASELINES.get(what, what)} of {folder}")
         print(tabulate(rows, headers=["", "A less B", "95 % interval"], disable_numparse=True))

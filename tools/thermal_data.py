@@ -72,7 +72,7 @@ def parse_args() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("synthesize", help="write synthetic recordings with annotations")
     command.add_argument("output_dir", metavar="FOLDER", help="new or empty folder")
-    command.add_argument("--recordings", type=int, default=8, help="number of recordings (default 8)")
+    command.add_argument("--recordings", type=int, help="number of recordings of scripted figures (default 8)")
     command.add_argument(
         "--rooms",
         type=int,
@@ -85,10 +85,10 @@ def parse_args() -> argparse.Namespace:
         metavar="HOURS",
         help="write so many hours of each room, empty for long and with a few falls, and truth.json for evaluate_events.py",
     )
+    command.add_argument("--prior", choices=PRIORS, help="where the sensors of the rooms hang (default ceiling)")
     command.add_argument(
-        "--prior", choices=PRIORS, default="ceiling", help="where the sensors of the rooms hang (default ceiling)"
+        "--keyframes", type=int, help="annotated frames in all (default 400; a minute when continuous)"
     )
-    command.add_argument("--keyframes", type=int, default=400, help="annotated frames in all (default 400)")
     command.add_argument("--height", type=int, default=40, help="pixels (default 40)")
     command.add_argument("--width", type=int, default=60, help="pixels (default 60)")
     command.add_argument(
@@ -323,14 +323,29 @@ def add_split_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run_synthesize(args: argparse.Namespace) -> None:
-    if args.rooms is None and args.continuous is None:
-        make = partial(synthesize, num_recordings=args.recordings, num_keyframes=args.keyframes)
+    given = {
+        "num_recordings": args.recordings,
+        "num_rooms": args.rooms,
+        "num_keyframes": args.keyframes,
+        "prior": args.prior,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    is_scripted = args.rooms is None and args.continuous is None
+    if is_scripted and args.prior:
+        raise InputError("--prior is of simulated rooms: give their number by --rooms, or leave it out.")
+    if not is_scripted and args.recordings is not None:
+        raise InputError("--recordings counts those of scripted figures: leave it out, or --rooms and --continuous.")
+    if args.continuous is not None and args.keyframes is not None:
+        raise InputError("--continuous annotates a keyframe a minute: leave out --keyframes.")
+    if is_scripted:
+        make = synthesize
     elif args.continuous is None:
-        make = partial(simulate_rooms, num_rooms=args.rooms, prior=args.prior, num_keyframes=args.keyframes)
+        make = simulate_rooms
     else:
-        make = partial(simulate_hours, hours=args.continuous, num_rooms=args.rooms or 8, prior=args.prior)
+        make = partial(simulate_hours, hours=args.continuous)
     summary = make(
         args.output_dir,
+        **given,
         height=args.height,
         width=args.width,
         val_fraction=args.val_fraction,

@@ -21,18 +21,21 @@ class Link:
 
     Args:
         packet_length: readings of a packet; 0 learns it from the frames' tails.
+
+    Attributes:
+        num_frames: that it was shown.
     """
 
     def __init__(self, packet_length: int = 0):
         self._given_length = packet_length
-        self._num_frames = 0
+        self.num_frames = 0
         self._num_missing = 0
         self._tails = Counter()
         self._learned = (0, 0)
 
     def observe(self, missing: np.ndarray) -> None:
         """Learns from (N, S) bool, where readings of frames are missing."""
-        self._num_frames += len(missing)
+        self.num_frames += len(missing)
         self._num_missing = self._num_missing + missing.sum(axis=0)
         ends = missing[missing[:, -_shortest(missing.shape[1]) :].all(axis=1)]
         self._tails.update(length for length in trailing(ends).tolist() if length < missing.shape[1])
@@ -40,7 +43,7 @@ class Link:
     @property
     def dead(self) -> np.ndarray:
         """(S,) bool, pixels that read in less than half of the frames; none while few frames were seen."""
-        return (self._num_frames >= _KNOWN_AFTER) & (2 * np.atleast_1d(self._num_missing) > self._num_frames)
+        return (self.num_frames >= _KNOWN_AFTER) & (2 * np.atleast_1d(self._num_missing) > self.num_frames)
 
     def has_tail(self, missing: np.ndarray) -> np.ndarray:
         """(N,) bool, whether frames of (N, S) missing readings end in a tail that is not made of dead pixels alone."""
@@ -51,11 +54,17 @@ class Link:
         if self._given_length:
             return self._given_length
         if self._learned[0] != self._tails.total():
-            least = self._least_tail(frame_size)
-            tails = Counter({length: number for length, number in self._tails.items() if length >= least})
-            length = find_packet_length(tails, frame_size, int(self.dead.sum()))
+            length = find_packet_length(self._lossy_tails(frame_size), frame_size, int(self.dead.sum()))
             self._learned = (self._tails.total(), length)
         return self._learned[1]
+
+    def num_tails(self, frame_size: int) -> int:
+        """Frames with a tail that is not made of dead pixels alone."""
+        return self._lossy_tails(frame_size).total()
+
+    def _lossy_tails(self, frame_size: int) -> Counter:
+        least = self._least_tail(frame_size)
+        return Counter({length: number for length, number in self._tails.items() if length >= least})
 
     def _least_tail(self, frame_size: int) -> int:
         return int(trailing(self.dead[None])[0]) + _shortest(frame_size)

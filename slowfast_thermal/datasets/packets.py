@@ -31,6 +31,8 @@ CLEARLY_WORSE = 1.5
 # Differences from the neighbours count as at least this and a reading's as at most that, degrees Celsius: less is noise
 # or rounding, and more says no more (someone is there).
 _LEAST, _MOST = 0.05, 4.0
+# Parts of a recording from which the length of packets is learned, if so many frames with a tail are in them.
+_SAMPLED, _ENOUGH_TAILS = 32, 20
 # Placements that are tried at most; where there are more, the choice is not clear.
 _MAX_PLACEMENTS = 3000
 
@@ -137,7 +139,7 @@ class RecordingRepair:
         start: int,
         num_frames: int,
         decode: Callable[[int, int], np.ndarray],
-        sample: Callable[[], Iterable[np.ndarray]],
+        sample: Callable[[int | None], Iterable[np.ndarray]],
     ) -> None:
         """Puts frames [start, start + K) right in place.
 
@@ -146,13 +148,14 @@ class RecordingRepair:
             start: index of the first one.
             num_frames: of the whole recording.
             decode: gives frames [start, stop) of the recording as they stand.
-            sample: gives frames of the whole recording, from which the link is learned once a frame has a tail.
+            sample: gives so many parts of the recording, spread over it, or all (None); the link is learned from them once a frame
+                has a tail.
         """
         readings = frames.reshape(len(frames), -1)
         if self._link is None:
             if not Link().has_tail(np.isnan(readings)).any():
                 return
-            self._learn(sample())
+            self._learn(sample, num_frames)
         tails = np.flatnonzero(self._link.has_tail(np.isnan(readings)))
         lossy = [index for index in tails.tolist() if _lost_readings(readings[index], self._link)]
         unknown = [index for index in lossy if start + index not in self.repairs]
@@ -169,11 +172,16 @@ class RecordingRepair:
         for index in lossy:
             readings[index] = self.repairs[start + index].apply(readings[index])
 
-    def _learn(self, sample: Iterable[np.ndarray]) -> None:
-        link = Link(self.packet_length)
-        for frames in sample:
-            missing = np.isnan(frames).reshape(len(frames), -1)
-            link.observe(missing)
+    def _learn(self, sample: Callable[[int | None], Iterable[np.ndarray]], num_frames: int) -> None:
+        for max_parts in (_SAMPLED, None):
+            link = Link(self.packet_length)
+            for frames in sample(max_parts):
+                missing = np.isnan(frames).reshape(len(frames), -1)
+                link.observe(missing)
+            # Where losses are rare a sample may hold none of them, or such as any multiple of the length would explain.
+            is_known = self.packet_length or link.num_tails(missing.shape[1]) >= _ENOUGH_TAILS
+            if is_known or link.num_frames == num_frames:
+                break
         self._link, self.packet_length = link, link.packet_length(missing.shape[1])
 
 

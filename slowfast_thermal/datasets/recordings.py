@@ -32,8 +32,6 @@ _told: set[Path] = set()
 _PART = 64
 # Parts in which a valid reading is sought before a window; what is missing longer stands in `Gaps`.
 _SEARCHED = 4
-# Parts from which the length of packets is learned.
-_SAMPLED = 32
 
 
 class Recording:
@@ -180,7 +178,7 @@ class Recording:
     def _put_right(self, frames: np.ndarray, start: int) -> None:
         """Repairs frames [start, start + K) of the recording, as they stand, in place."""
         if self._repair:
-            sample = partial(self.parts, _SAMPLED, repaired=False)
+            sample = partial(self.parts, repaired=False)
             self._repair(frames, start, self.num_frames, self.decode_stored, sample)
 
     def decode_stored(self, start: int, stop: int, out: np.ndarray | None = None) -> np.ndarray:

@@ -106,7 +106,7 @@ def _rows(name: str, seeds: Sequence[Tested], cfg) -> list[dict[str, object]]:
             found = difference(evaluations["predictions"], of_seeds, node.BOOTSTRAP_SAMPLES, node.SESSION_PATTERN)[
                 "mAP"
             ]
-            row["this configuration is above by"] = "{:+.3f} ({:+.3f} to {:+.3f})".format(*found)
+            row["this configuration is above by"] = _above(*found)
         rows.append(row)
     return rows
 
@@ -119,5 +119,9 @@ def _spread(scores: Sequence[Scores]) -> dict[str, str]:
     spread = {}
     for key, values in columns.items():
         mean, deviation = pd.Series(values).mean(), pd.Series(values).std()
-        spread[key] = f"{mean:.3f}" + (f" ± {deviation:.3f}" if len(values) > 1 else "")
+        spread[key] = f"{mean:.3f}" + (f" ± {deviation:.3f}" if len(values) > 1 else "") if pd.notna(mean) else "-"
     return spread
+
+
+def _above(value: float, low: float, high: float) -> str:
+    return f"{value:+.3f}" + (f" ({low:+.3f} to {high:+.3f})" if pd.notna(low) else "")

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from slowfast_thermal.checkpoint.origin import learns_from_labels
 from slowfast_thermal.datasets import Thermal
+from slowfast_thermal.datasets.person_frames import PersonFrames, finds_people
 from slowfast_thermal.engine.runs import Run, complete_runs, make_run, write_table
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.baselines import BASELINES
@@ -35,7 +36,7 @@ def learning_curve(cfg, sizes: Sequence[int], num_seeds: int) -> pd.DataFrame:
 
     Args:
         cfg: of all runs.
-        sizes: keyframes of the subsets; none: all, and half as many four times.
+        sizes: keyframes of the subsets; none: all, and half as many up to four times, as long as they fill a batch.
         num_seeds: runs of each size, with RNG_SEED and the numbers after it; the seed draws the order of the keyframes too.
 
     Returns:
@@ -43,7 +44,7 @@ def learning_curve(cfg, sizes: Sequence[int], num_seeds: int) -> pd.DataFrame:
         "std" behind its name, its standard deviation.
 
     Raises:
-        InputError: a size is larger than the training set; or see `complete_runs`.
+        InputError: a size is larger than the training set or less than a batch; or see `complete_runs`.
         Interrupted: see `train`; the same call goes on.
     """
     if not learns_from_labels(cfg):
@@ -51,9 +52,14 @@ def learning_curve(cfg, sizes: Sequence[int], num_seeds: int) -> pd.DataFrame:
             "The training takes simulated clips alone, so no number of labels changes it: give a configuration that learns from labels."
         )
     check_writable("OUTPUT_DIR", Path(cfg.OUTPUT_DIR))
-    train = Thermal(cfg, "train")
-    number = len(train)
-    sizes = sorted(set(sizes or [max(number // 2**power, 1) for power in range(_HALVINGS + 1)]))
+    train = PersonFrames(cfg, "train") if finds_people(cfg) else Thermal(cfg, "train")
+    number, least = len(train), cfg.TRAIN.BATCH_SIZE if cfg.MODEL.TREES_WEIGHT < 1 else 1
+    sizes = sorted(set(sizes or [size for power in range(_HALVINGS + 1) if (size := number // 2**power) >= least]))
+    if not sizes or 1 <= sizes[0] < least:
+        raise InputError(
+            f"TRAIN.BATCH_SIZE is {least}, which {sizes[0] if sizes else number} keyframes do not fill: give larger subsets by "
+            "--size, or a smaller batch."
+        )
     if sizes[0] < 1 or sizes[-1] > number:
         raise InputError(
             f"Sizes of {sizes[0]} to {sizes[-1]} keyframes, but there are {number} with people: give 1 to {number}."
@@ -99,7 +105,10 @@ def _subset_runs(cfg, train: Thermal, seed: int, sizes: Sequence[int]) -> list[t
 
 def _scores(size: int, run: Run) -> list[list[object]]:
     metrics = json.loads((run.folder / METRICS).read_text(encoding="utf-8"))
-    found = {"this configuration": metrics, **{BASELINES[name]: part for name, part in metrics["baselines"].items()}}
+    found = {
+        "this configuration": metrics,
+        **{BASELINES.get(name, name): part for name, part in metrics["baselines"].items()},
+    }
     return [
         [size, what, *(np.nan if part[key] is None else part[key] for key in MEASURES)] for what, part in found.items()
     ]

@@ -26,7 +26,7 @@ from slowfast_thermal.engine.device import autocast, current_device, to_device
 from slowfast_thermal.engine.exported import ExportedNetwork
 from slowfast_thermal.engine.finding import detector_of, evaluate_network, follower
 from slowfast_thermal.engine.processes import gather_rows, remember
-from slowfast_thermal.engine.trees import beside, evaluate_with_trees, load_trees, run_trees
+from slowfast_thermal.engine.trees import beside, evaluate_with_trees, learned_by, load_trees, run_trees
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.ava_files import export_ava_files, read_ava_files
 from slowfast_thermal.evaluation.baselines import assess, predict_trees
@@ -218,8 +218,10 @@ def _test(loader: DataLoader, cfg) -> tuple[Path, Evaluation, list[str]]:
     if weight == 1:
         path = Path(cfg.TEST.CHECKPOINT_FILE_PATH or run_trees(cfg.OUTPUT_DIR))
         _, groundtruth = read_ava_files(ava_folder(cfg))
-        predicted = predict_trees(load_trees(path, dataset.classes), dataset)
-        return path, evaluate_detections(dataset.classes, groundtruth, predicted), []
+        trees = load_trees(path, dataset.classes)
+        predicted = predict_trees(trees, dataset)
+        remark = _other_training(path, learned_by(trees), dataset, cfg)
+        return path, evaluate_detections(dataset.classes, groundtruth, predicted), [remark] if remark else []
     path = tested_checkpoint(cfg)
     # Before the network is tested, so that it is not in vain.
     trees = load_trees(beside(path), dataset.classes) if weight else None
@@ -231,16 +233,14 @@ def _test(loader: DataLoader, cfg) -> tuple[Path, Evaluation, list[str]]:
 
 
 def _other_training(path: Path, learned: Labels | None, dataset: Thermal, cfg) -> str | None:
-    """One sentence where the network was trained on other labels than those that the configuration names."""
+    """One sentence where a network or trees learned from the test's labels or others than the configuration names."""
     if learned is None:
         return None
     data = fingerprints(cfg)
     named, tested = (labels_of(cfg, part, data) for part in ("TRAIN", "TEST"))
-    if learned == named:
-        return None
     if learned.files & tested.files and of_recordings(dataset.keyframes, learned.recordings):
         return f"{path} was trained on keyframes of this test, so the scores are not those of people whom it does not know."
-    if not named.files:
+    if learned == named or not named.files:
         return None
     return (
         f"{path} was trained on other labels than those of {', '.join(cfg.THERMAL.TRAIN_ANNOTATIONS)}, to which the baselines are "

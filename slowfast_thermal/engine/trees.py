@@ -5,9 +5,11 @@ need no training data then.
 """
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from slowfast_thermal import pyslowfast
+from slowfast_thermal.checkpoint.origin import Labels, fingerprints, labels_of
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.evaluation.baselines import predict_trees
@@ -28,8 +30,11 @@ def fit_run_trees(cfg) -> None:
     people = read_people(dataset)
     path = run_trees(cfg.OUTPUT_DIR)
     path.parent.mkdir(parents=True, exist_ok=True)
+    forest = fit_trees(people, dataset.classes, cfg.RNG_SEED, knows_place(cfg))
+    labels = labels_of(cfg, "TRAIN", fingerprints(cfg))
+    forest = replace(forest, learned_files=tuple(sorted(labels.files)), learned_recordings=labels.recordings)
     with replacing(path) as temporary, open(temporary, "wb") as file:
-        fit_trees(people, dataset.classes, cfg.RNG_SEED, knows_place(cfg)).save(file)
+        forest.save(file)
     logger.info("Fitted trees on simple features of %d people: %s.", len(people.boxes), path)
 
 
@@ -41,6 +46,11 @@ def run_trees(output_dir: str) -> Path:
 def beside(checkpoint: Path) -> Path:
     """Where the trees of a network's checkpoint lie."""
     return checkpoint.with_name(_FILE)
+
+
+def learned_by(trees: Forest) -> Labels | None:
+    """What trees were fitted to, where they tell it."""
+    return Labels(frozenset(trees.learned_files), trees.learned_recordings) if trees.learned_files else None
 
 
 def evaluate_with_trees(evaluation: Evaluation, trees: Forest, dataset: Thermal, weight: float) -> Evaluation:

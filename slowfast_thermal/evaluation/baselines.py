@@ -1,5 +1,6 @@
 """What a test's scores are worth: beside trees that are fitted in seconds, and beside what makes them optimistic."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -74,11 +75,18 @@ def assess(evaluation: Evaluation, dataset: Thermal, cfg) -> Assessment:
     train_keyframes, test_keyframes = ([part.keyframe(i) for i in range(len(part))] for part in (train, dataset))
     distances = measure_overlap(train_keyframes, test_keyframes, timestamps, pattern, ClipLength.of(cfg))
     overlap = {"clips": len(distances), "sharing": sum(distance.shares_frames for distance in distances)}
-    remarks = [remark for remark in (overlap_warning(distances), _untrained_classes(train, evaluation)) if remark]
+    warning = overlap_warning(distances) if evaluation.json_map is not None else None
+    remarks = [remark for remark in (warning, _untrained_classes(train, evaluation)) if remark]
     # Trees on features are no baseline of themselves.
-    is_itself = cfg.MODEL.TREES_WEIGHT == 1 and not knows_place(cfg)
+    is_itself = cfg.MODEL.TREES_WEIGHT == 1 and not knows_place(cfg) and not cfg.TEST.CHECKPOINT_FILE_PATH
     names = [name for name in BASELINES if not (is_itself and name == "feature_trees")]
-    predictions = predict_baselines(train, dataset, cfg.RNG_SEED, names) if node.BASELINES else {}
+    predictions = {}
+    try:
+        predictions = predict_baselines(train, dataset, cfg.RNG_SEED, names) if node.BASELINES else {}
+    except InputError as error:
+        remarks.append(f"There are no baselines: {error}")
+    if cfg.MODEL.TREES_WEIGHT == 1 and predictions.get("feature_trees") == evaluation.detections:
+        del predictions["feature_trees"]
     return compare_with(predictions, evaluation, cfg, overlap, remarks)
 
 
@@ -140,14 +148,14 @@ def compare_with(
 
 
 def not_above(differences: dict[str, tuple[float, float, float]]) -> str | None:
-    """One sentence that names the baselines which a result is not above; None if it is above all.
+    """One sentence that names the baselines which a result is not surely above; None if it is above all, or has no score.
 
     Args:
         differences: for each of BASELINES by how much the mAP is above its, and the interval of that.
     """
-    found = [
-        f"{BASELINES.get(name, name)} ({value:+.3f}, 95 % interval {low:+.3f} to {high:+.3f})"
-        for name, (value, low, high) in differences.items()
-        if not low > 0
-    ]
-    return f"The mAP is not above that of {' nor above that of '.join(found)}." if found else None
+    found = []
+    for name, (value, low, high) in differences.items():
+        how_sure = "without an interval" if math.isnan(low) else f"95 % interval {low:+.3f} to {high:+.3f}"
+        if not (low > 0 or math.isnan(value)):
+            found.append(f"{BASELINES.get(name, name)} ({value:+.3f}, {how_sure})")
+    return f"The mAP is not surely above that of {' nor above that of '.join(found)}." if found else None

@@ -54,7 +54,7 @@ def measure(evaluation: Evaluation) -> dict[str, float]:
 def interval(
     evaluation: Evaluation, num_samples: int, session_pattern: str = SESSION_PATTERN
 ) -> dict[str, tuple[float, float]]:
-    """95 % percentile intervals of the MEASURES; (NaN, NaN) where there is nothing to score.
+    """95 % percentile intervals of the MEASURES; (NaN, NaN) where there is nothing to score, or a single stretch.
 
     Args:
         evaluation: of the K keyframes.
@@ -104,7 +104,9 @@ def _stretches(keyframes: list[str], session_pattern: str) -> np.ndarray:
 def _draws(keyframes: list[str], num_samples: int, session_pattern: str) -> Iterator[np.ndarray]:
     """How often each of the K keyframes is drawn, (B, K) in parts, always the same."""
     stretches = _stretches(keyframes, session_pattern)
-    for times in drawn_times(stretches.max() + 1 if len(stretches) else 0, num_samples):
+    number = stretches.max() + 1 if len(stretches) else 0
+    # A single stretch is the same in every draw, which says nothing of how sure a score is.
+    for times in drawn_times(number if number > 1 else 0, num_samples):
         yield times[:, stretches]
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy.spatial.distance import cdist
 
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.annotations import Keyframe, load_annotations
@@ -34,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 # Nearly the same are two people who are as near as this share of people are to the nearest one with their own label.
 _NEAR = 0.75
+# People who are compared with all others at a time.
+_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -147,21 +150,12 @@ def _by_predictions(people: People, persons: list[Person], classes: list[str]) -
 def _by_neighbours(people: People, persons: list[Person], classes: list[str]) -> list[Doubt]:
     if len(persons) < 3:
         return []
-    from sklearn.neighbors import NearestNeighbors  # takes a second, and few commands need it
-    from sklearn.preprocessing import StandardScaler
-
-    x = StandardScaler().fit_transform(people.features)
-    distances, places = NearestNeighbors(n_neighbors=len(x)).fit(x).kneighbors(x)
-    same = (people.labels[places] * people.labels[:, None]).any(2)
-    itself = places == np.arange(len(x))[:, None]
-    nearest_same = np.where(same & ~itself, distances, np.inf).min(1)
+    nearest_same, nearest_other, others = _nearest(people)
     near = np.quantile(nearest_same[np.isfinite(nearest_same)], _NEAR) if np.isfinite(nearest_same).any() else 0.0
     doubts = []
-    for i in range(len(x)):
-        others = (~same[i] & ~itself[i]).nonzero()[0]
-        if not len(others) or distances[i, others[0]] >= min(near, nearest_same[i]):
+    for i, (j, distance) in enumerate(zip(others, nearest_other)):
+        if distance >= min(near, nearest_same[i]):
             continue
-        j, distance = places[i, others[0]], distances[i, others[0]]
         reason = (
             f"annotated {_names(persons[i], classes)}, but {people.keyframes[j].image_id}, annotated "
             f"{_names(persons[j], classes)}, looks nearly the same"
@@ -169,6 +163,26 @@ def _by_neighbours(people: People, persons: list[Person], classes: list[str]) ->
         neighbour = people.keyframes[j], persons[j]
         doubts.append(Doubt(people.keyframes[i], persons[i], reason, float(1 - distance / near), neighbour))
     return doubts
+
+
+def _nearest(people: People) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How far (P,) the nearest person with a label in common is from each, how far the nearest without one, and who that is.
+
+    Infinitely far where there is none.
+    """
+    from sklearn.preprocessing import StandardScaler  # takes a second, and few commands need it
+
+    x = StandardScaler().fit_transform(people.features)
+    same, other, others = np.full(len(x), np.inf), np.full(len(x), np.inf), np.zeros(len(x), int)
+    for start in range(0, len(x), _ROWS):
+        rows = np.arange(start, min(start + _ROWS, len(x)))
+        distances = cdist(x[rows], x)
+        distances[np.arange(len(rows)), rows] = np.inf
+        has_common = people.labels[rows] @ people.labels.T > 0
+        same[rows] = np.where(has_common, distances, np.inf).min(1)
+        apart = np.where(has_common, np.inf, distances)
+        other[rows], others[rows] = apart.min(1), apart.argmin(1)
+    return same, other, others
 
 
 def _names(person: Person, classes: list[str]) -> str:

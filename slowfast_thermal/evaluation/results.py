@@ -1,6 +1,7 @@
 """The results of a test: a table for the console, and files for other programs."""
 
 import csv
+import math
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,8 @@ def result_sentence(evaluation: Evaluation, interval: tuple[float, float]) -> st
     """The mAP and its 95 % interval, or why there is none."""
     if evaluation.json_map is None:
         return "There is no mAP, since no person of these keyframes is annotated; the predictions are written all the same."
+    if math.isnan(interval[0]):
+        return f"mAP {evaluation.mean_ap:.3f} (without an interval: all test keyframes lie within 10 seconds of each other)"
     return f"mAP {evaluation.mean_ap:.3f} (95 % interval {interval[0]:.3f} to {interval[1]:.3f})"
 
 

@@ -79,7 +79,8 @@ def compare(
         num_samples, session_pattern: of the bootstrap.
 
     Raises:
-        InputError: a run or its predictions are not there, or the two were tested on other keyframes or boxes.
+        InputError: a run or its predictions are not there, nobody is annotated, or the two were tested on other keyframes or
+            boxes.
     """
     runs = []
     for folder, name in (first, second):
@@ -103,7 +104,10 @@ def compare(
             f"{first[0]} and {second[0]} were tested on different boxes: test both with the same THERMAL.PEOPLE and "
             "THERMAL.TEST_DETECTIONS."
         )
-    return difference([a.evaluate(name_a)], [b.evaluate(name_b)], num_samples, session_pattern)
+    evaluations = a.evaluate(name_a), b.evaluate(name_b)
+    if evaluations[0].json_map is None:
+        raise InputError(f"Nobody is annotated in the keyframes of {first[0]}, so there is no score to compare.")
+    return difference(*([evaluation] for evaluation in evaluations), num_samples, session_pattern)
 
 
 def _distinct(boxes: list[list[float]]) -> set[tuple[float, ...]]:

@@ -6,7 +6,7 @@ or recordings, or stretches of time with a guard: training keyframes near the st
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from slowfast_thermal.preparation.splits import (
     groups_of,
     known_session,
     read_pool,
+    session_of,
     write_annotation_files,
 )
 
@@ -137,6 +138,9 @@ def read_folds(folder: Path) -> dict[str, Path]:
 def _deal(groups: list[str], split: str, num_folds: int, seed: int) -> list[str]:
     """For each keyframe the name of its fold: the one group that the fold holds out, or a number."""
     names = sorted(set(groups))
+    if len(names) == 1:
+        others = "" if split == "keyframe" else ", or split by block"
+        raise InputError(f"There is one {split} alone, so none can be held out: add another{others}.")
     if len(names) < num_folds:
         raise InputError(
             f"{num_folds} folds by {split}, but there are {len(names)}: give --folds {len(names)} or less."
@@ -152,7 +156,7 @@ def _deal(groups: list[str], split: str, num_folds: int, seed: int) -> list[str]
 def _stretches(images: list[dict], num_folds: int, session_pattern: str) -> list[str]:
     """For each keyframe the name of its stretch, counted from the start of its session."""
     numbers = np.zeros(len(images), int)
-    for _, places, times in _by_session(images, session_pattern):
+    for places, times in _by_session(images, lambda recording: known_session(recording, session_pattern)):
         order = np.argsort(times, kind="stable")
         passed = np.concatenate([[0], np.minimum(np.diff(times[order]), _LONGEST_PAUSE).cumsum()])
         numbers[places[order]] = passed * num_folds // (passed[-1] + 1)
@@ -166,7 +170,7 @@ def _stretches(images: list[dict], num_folds: int, session_pattern: str) -> list
 def _near(images: list[dict], in_val: np.ndarray, guard: float, session_pattern: str) -> np.ndarray:
     """Which keyframes outside val lie nearer than `guard` milliseconds to one of val in the same session."""
     near = np.zeros(len(images), bool)
-    for _, places, times in _by_session(images, session_pattern):
+    for places, times in _by_session(images, lambda recording: session_of(recording, session_pattern) or recording):
         val = np.sort(times[in_val[places]])
         if len(val):
             after = np.searchsorted(val, times)
@@ -175,10 +179,10 @@ def _near(images: list[dict], in_val: np.ndarray, guard: float, session_pattern:
     return near & ~in_val
 
 
-def _by_session(images: list[dict], session_pattern: str) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Each session with the places of its images in the list and their times in milliseconds."""
+def _by_session(images: list[dict], session: Callable[[str], str]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Of each session, as a recording's name tells it, the places of its images in the list and their times in milliseconds."""
     places = defaultdict(list)
     for place, image in enumerate(images):
-        places[known_session(image["sensor_id"], session_pattern)].append(place)
+        places[session(image["sensor_id"])].append(place)
     times = np.array([image["timestamp"] for image in images])
-    return [(session, np.array(of_session), times[of_session]) for session, of_session in places.items()]
+    return [(np.array(of_session), times[of_session]) for of_session in places.values()]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slowfast_thermal.datasets.annotations import Keyframe
+from slowfast_thermal.datasets.clip_frames import ClipFrames
 from slowfast_thermal.preparation.splits import session_of
 from slowfast_thermal.trees.features import REACH
 
@@ -19,20 +20,23 @@ CLIP_FRAMES = 64
 
 @dataclass(frozen=True)
 class ClipLength:
-    """So many frames, and so many milliseconds, around a keyframe: whichever of them reaches further."""
+    """So many frames, and so many milliseconds, before and after a keyframe: whichever of them reaches further."""
 
-    frames: int
-    milliseconds: int
+    frames: tuple[int, int]
+    milliseconds: tuple[int, int]
 
     @classmethod
     def of(cls, cfg) -> "ClipLength":
         """Of what a configuration trains: the network's clip, and what trees look at."""
-        seconds, trees = cfg.THERMAL.CLIP_SECONDS, cfg.MODEL.TREES_WEIGHT
-        is_network = trees < 1
-        return cls(
-            cfg.DATA.NUM_FRAMES * cfg.DATA.SAMPLING_RATE if is_network and not seconds else 0,
-            max(round(1000 * seconds) if is_network else 0, 2 * REACH if trees else 0),
-        )
+        clip, trees = ClipFrames.from_config(cfg), cfg.MODEL.TREES_WEIGHT
+        frames, of_network, of_trees = (0, 0), (0, 0), (0, 0)
+        if trees < 1 and clip.seconds:
+            of_network = tuple(round(1000 * clip.seconds * part) for part in (clip.position, 1 - clip.position))
+        elif trees < 1:
+            frames = clip.before, clip.after
+        if trees:
+            of_trees = REACH, round(2 * REACH * min(1 - clip.position, 0.5))
+        return cls(frames, tuple(map(max, of_network, of_trees)))
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,9 @@ class KeyframeDistance:
 def clip_span(keyframe: Keyframe, timestamps: np.ndarray, length: ClipLength) -> tuple[int, int]:
     """First and last time of the clip around a keyframe, milliseconds, as `timestamps` of its recording."""
     time = int(timestamps[keyframe.frame_index])
-    start = max(keyframe.frame_index - length.frames // 2, 0)
-    times = timestamps[start : max(keyframe.frame_index + length.frames // 2, start + 1)]
-    half = length.milliseconds // 2
-    return min(int(times.min()), time - half), max(int(times.max()), time + half)
+    (frames_before, frames_after), (before, after) = length.frames, length.milliseconds
+    times = timestamps[max(keyframe.frame_index - frames_before, 0) : keyframe.frame_index + frames_after + 1]
+    return min(int(times.min()), time - before), max(int(times.max()), time + after)
 
 
 def measure_overlap(

@@ -17,7 +17,7 @@ from slowfast_thermal.simulation.parameters import MotionPrior, Range, draw
 from slowfast_thermal.simulation.render import Spheres
 from slowfast_thermal.simulation.scenes import Person, Place, Scene, choose, in_sight
 
-# Postures are kept for as long as people keep them at home, seconds.
+# Postures are kept for as long as people keep them at home, seconds at a tempo of 1.
 _LONG = {"upright": (2.0, 30.0), "seated": (60.0, 600.0), "low": (2.0, 20.0), "lying": (30.0, 300.0)}
 # Who enters comes from so far behind a wall, metres, where no sensor sees them.
 _OUTSIDE = 1.2

@@ -15,6 +15,8 @@ import numpy as np
 from slowfast_thermal.errors import InputError
 
 NUM_TREES = 500
+# Attributes of a forest that are lists of text.
+_TEXTS = ("classes", "features", "learned_files", "learned_recordings")
 # People that go down the trees together.
 _CHUNK = 256
 
@@ -32,6 +34,8 @@ class Forest:
         threshold: (N,) float64.
         leaf: (N,) the leaf's place in `shares`, -1 for other nodes.
         shares: (L, C) float32, the classes' weights among the training people of a leaf; they add up to 1.
+        learned_files: SHA-256 of the annotation files that they were fitted to, where that is known.
+        learned_recordings: patterns of the recordings whose keyframes were taken.
     """
 
     classes: list[str]
@@ -42,6 +46,8 @@ class Forest:
     threshold: np.ndarray
     leaf: np.ndarray
     shares: np.ndarray
+    learned_files: tuple[str, ...] = ()
+    learned_recordings: tuple[str, ...] = ()
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """(P, C) float32 probabilities from (P, F) float32 features, behind which others may stand. ValueError if some lack."""
@@ -62,9 +68,8 @@ class Forest:
 
     def save(self, path: str | Path) -> None:
         """Writes a `.npz` file that `load_forest` reads."""
-        np.savez_compressed(
-            path, **{**vars(self), "classes": np.array(self.classes), "features": np.array(self.features)}
-        )
+        texts = {name: np.array(getattr(self, name), str) for name in _TEXTS}
+        np.savez_compressed(path, **{**vars(self), **texts})
 
 
 def fit_forest(x: np.ndarray, labels: np.ndarray, classes: Sequence[str], features: Sequence[str], seed: int) -> Forest:
@@ -128,11 +133,10 @@ def load_forest(path: str | Path) -> Forest:
         raise InputError(f"Trees '{path}' do not exist: train with MODEL.TREES_WEIGHT above 0 first, or set it to 0.")
     try:
         with np.load(path, allow_pickle=False) as file:
-            forest = Forest(
-                classes=file["classes"].tolist(),
-                features=tuple(file["features"].tolist()),
-                **{name: file[name] for name in ("roots", "children", "feature", "threshold", "leaf", "shares")},
-            )
+            # Trees from before they said what they were fitted to have no such arrays.
+            texts = {name: tuple(file[name].tolist()) for name in _TEXTS if name in file.files}
+            arrays = {name: file[name] for name in ("roots", "children", "feature", "threshold", "leaf", "shares")}
+            forest = Forest(**{**texts, "classes": list(texts["classes"])}, **arrays)
         sound = _is_sound(forest)
     except Exception:  # zipfile, zlib and numpy raise many kinds for a damaged file
         sound = False
@@ -149,7 +153,7 @@ def _is_sound(forest: Forest) -> bool:
         all(np.issubdtype(array.dtype, np.integer) for array in numbers)
         and forest.threshold.dtype == np.float64
         and forest.shares.dtype == np.float32
-        and all(isinstance(name, str) for name in (*forest.classes, *forest.features))
+        and all(isinstance(text, str) for name in _TEXTS for text in getattr(forest, name))
         and len(forest.roots)
         and forest.roots.ndim == 1
         and forest.children.shape == (len(nodes), 2)

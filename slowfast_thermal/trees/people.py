@@ -8,6 +8,7 @@ import numpy as np
 
 from slowfast_thermal.datasets import Thermal
 from slowfast_thermal.datasets.annotations import Keyframe
+from slowfast_thermal.datasets.clips import check_order
 from slowfast_thermal.trees.features import (
     BOX_FEATURES,
     FEATURES,
@@ -52,9 +53,14 @@ class FeatureReader:
 
     Args:
         dataset: whose frames, repaired and in degrees Celsius, are read.
+
+    Raises:
+        InputError: a recording's times decrease, so frames cannot be found by them.
     """
 
     def __init__(self, dataset: Thermal):
+        for recording in dataset.files():
+            check_order(recording)
         self._dataset = dataset
         self._rooms: dict[str, np.ndarray] = {}
 
@@ -70,7 +76,9 @@ class FeatureReader:
         if recording not in self._rooms:
             num_frames = len(self._dataset.timestamps(recording))
             places = np.linspace(0, num_frames - 1, min(num_frames, _ROOM_FRAMES)).astype(int)
-            self._rooms[recording] = empty_room(self._dataset.temperatures(recording, places))
+            # One by one: what lies between them is not decoded all at once.
+            frames = [self._dataset.temperatures(recording, places[i : i + 1]) for i in range(len(places))]
+            self._rooms[recording] = empty_room(np.concatenate(frames))
         return self._rooms[recording]
 
 

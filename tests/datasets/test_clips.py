@@ -8,6 +8,7 @@ from slowfast_thermal.datasets.clips import background
 from slowfast_thermal.datasets.recordings import Recording
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.pyslowfast import unpack_batch
+from slowfast_thermal.trees.people import FeatureReader
 
 PLANES = ("THERMAL.CHANNELS", "['less_background','difference']", "DATA.INPUT_CHANNEL_NUM", "[2,2]")
 PLANES += ("DATA.MEAN", "[0.0,0.0]", "DATA.STD", "[0.1,0.1]", "MODEL.NUM_CLASSES", 2)
@@ -93,3 +94,5 @@ def test_timestamps_that_decrease_are_refused_where_frames_are_found_by_time(han
         InputError, match=r"A\.h5: timestamps decrease after frame 59, .*put frames and timestamps in order"
     ):
         Thermal(small_config(data, "MODEL.NUM_CLASSES", 2, "THERMAL.CLIP_SECONDS", 4.0), "val")
+    with pytest.raises(InputError, match="timestamps decrease after frame 59"):
+        FeatureReader(Thermal(small_config(data, "MODEL.NUM_CLASSES", 2), "val"))

@@ -101,6 +101,27 @@ def test_lost_packets_are_put_right_before_missing_readings_are_filled(lossy):
     assert recording.packet_length == 144 and all(repair.starts for repair in recording.repairs.values())
 
 
+def test_rare_losses_that_a_sample_of_a_long_recording_misses_are_put_right(tmp_path):
+    rng = np.random.default_rng(0)
+    room = rng.uniform(15, 30, 80).astype(np.float32)
+    frames = room + rng.normal(0, 0.05, (4000, 80)).astype(np.float32)
+    expected = frames.copy()
+    lossy = 64 * np.array([3, 17, 31, 47]) + 5
+    for number in lossy:
+        expected[number, 16:32] = np.nan
+        frames[number] = np.concatenate([frames[number, :16], frames[number, 32:], np.full(16, DEAD, np.float32)])
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("frames", data=frames.reshape(-1, 8, 10), chunks=(64, 8, 10))
+        file["timestamps"] = np.arange(4000) * 100
+    recording = open_recording(path, packet_length=0)
+    sampled = {number // 64 for number in np.linspace(0, 62, 32).round().astype(int) * 64}
+    assert not sampled & set((lossy // 64).tolist())
+    found = recording.decode(lossy[0], lossy[0] + 1)[0].ravel()
+    np.testing.assert_array_equal(found, expected[lossy[0]])
+    assert recording.packet_length == 16
+
+
 @pytest.mark.parametrize("start, stop", [(0, 5), (30, 34), (64, 65), (95, 160), (290, 300)])
 def test_a_window_of_repaired_frames_equals_the_cached_one_in_any_process(lossy, start, stop):
     path, _ = lossy

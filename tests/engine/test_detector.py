@@ -11,6 +11,7 @@ from slowfast_thermal.config import load_config
 from slowfast_thermal.datasets.memory_recording import MemoryRecording
 from slowfast_thermal.engine import finding
 from slowfast_thermal.engine.launch import check_run, launch_run
+from slowfast_thermal.engine.learning_curve import learning_curve
 from slowfast_thermal.engine.prediction import Predictor
 from slowfast_thermal.errors import InputError
 from slowfast_thermal.models.person_detector import PersonDetector
@@ -80,6 +81,12 @@ def test_a_detector_learns_who_is_there_and_takes_the_place_of_blobs(rooms, tmp_
     with pytest.raises(InputError, match="is a detector of people and knows no actions"):
         Predictor.from_checkpoint(SIMULATED, str(checkpoint))
     assert Predictor.from_checkpoint(SIMULATED, "SIMULATED", detector=str(checkpoint)).cfg.THERMAL.PEOPLE == "detector"
+
+
+def test_a_detector_has_a_learning_curve_beside_blobs(rooms, tmp_path):
+    cfg = config(rooms, tmp_path / "curve", "SOLVER.EPOCH_ITERS", 2, "SOLVER.MAX_EPOCH", 1)
+    table = learning_curve(cfg, [4], 1)
+    assert table["what"].tolist() == ["this configuration", "blobs"] and table["mAP"].between(0, 1).all()
 
 
 def test_frames_of_another_size_than_the_trainings_are_warned_of_once(tmp_path, monkeypatch):

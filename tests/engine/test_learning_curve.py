@@ -38,6 +38,16 @@ def test_smaller_subsets_are_part_of_larger_ones_and_tested_on_the_same_keyframe
     assert (folder / "curve.png").stat().st_size and (folder / "table.md").is_file()
 
 
+@pytest.mark.parametrize("sizes", [[5], []])
+def test_subsets_that_do_not_fill_a_batch_are_refused(small_config, synthetic_data, sizes):
+    batch = 8 if sizes else 4000
+    cfg = small_config(synthetic_data, "TRAIN.BATCH_SIZE", batch)
+    with pytest.raises(
+        InputError, match=rf"BATCH_SIZE is {batch}, which \d+ keyframes do not fill: give larger subsets"
+    ):
+        learning_curve(cfg, sizes, 1)
+
+
 def test_one_seed_has_no_column_of_spread(cfg):
     learning_curve(cfg, [6], 1)
     text = (Path(cfg.OUTPUT_DIR) / "table.md").read_text()

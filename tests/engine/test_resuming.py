@@ -136,6 +136,8 @@ def test_a_test_of_other_training_data_says_so(synthetic_data, output, tmp_path)
         "['annotations/val.json']",
     )
     assert "was trained on keyframes of this test" in known[0]
+    same = "THERMAL.TEST_ANNOTATIONS", "['annotations/train.json']", "THERMAL.ACCEPT_PROBLEMS", "['overlap']"
+    assert "was trained on keyframes of this test" in remarks(*same)[0]
     other = remarks("THERMAL.TRAIN_RECORDINGS", "['SYN_R0[12]*']")
     assert "was trained on other labels than those of annotations/train.json" in other[0]
 

@@ -40,6 +40,24 @@ def test_trees_alone_need_no_network_and_later_no_training_data(synthetic_data, 
     np.testing.assert_array_equal(predicted(again), predicted(folder))
 
 
+def test_trees_that_learned_from_the_test_are_told(synthetic_data, small_config, tmp_path):
+    def remarks(*overrides):
+        trees = "MODEL.TREES_WEIGHT", 1, "THERMAL.BASELINES", True, "OUTPUT_DIR"
+        folder = run(small_config(synthetic_data, *trees, *overrides))
+        metrics = json.loads((folder / "test_metrics.json").read_text())
+        return metrics["remarks"], list(metrics["baselines"])
+
+    train, val = "['annotations/train.json']", "['annotations/val.json']"
+    swapped = "THERMAL.TRAIN_ANNOTATIONS", val, "THERMAL.TEST_ANNOTATIONS", train
+    known, baselines = remarks(tmp_path / "swapped", *swapped)
+    assert baselines == ["box_trees"] and not any("trained on" in remark for remark in known)
+    of_the_test = "TRAIN.ENABLE", False, "TEST.CHECKPOINT_FILE_PATH", run_trees(tmp_path / "swapped")
+    known, baselines = remarks(tmp_path / "test", *of_the_test)
+    assert "trees.npz was trained on keyframes of this test" in known[0]
+    assert baselines == ["box_trees", "feature_trees"]
+    assert remarks(tmp_path / "again", *of_the_test, *swapped)[1] == ["box_trees"]
+
+
 def test_trees_that_know_the_place_are_the_mean_of_both_baselines(synthetic_data, small_config):
     place = ("THERMAL.BOX_FEATURES", "size_and_place", "MODEL.TREES_WEIGHT", 1, "THERMAL.BASELINES", True)
     folder = run(small_config(synthetic_data, *place))

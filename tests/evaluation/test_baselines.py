@@ -37,7 +37,7 @@ def test_trees_are_fitted_to_the_training_people_and_scored_on_the_same_boxes(as
 def test_random_scores_are_told_not_to_be_above_the_trees(assessed):
     assessment, _, _ = assessed
     remark = assessment.remarks[-1]
-    assert remark.startswith("The mAP is not above that of trees") and remark.count("95 % interval") in (1, 2)
+    assert remark.startswith("The mAP is not surely above that of trees") and remark.count("95 % interval") in (1, 2)
     for name, found in assessment.differences.items():
         expected = assessment.scores.measures["mAP"] - assessment.baselines[name].measures["mAP"]
         assert found["mAP"][0] == pytest.approx(expected)
@@ -48,7 +48,9 @@ def test_random_scores_are_told_not_to_be_above_the_trees(assessed):
 def test_only_a_difference_that_is_surely_above_0_is_above():
     assert not_above({"box_trees": (0.2, 0.1, 0.3), "feature_trees": (0.1, 0.01, 0.3)}) is None
     nan = float("nan")
-    for unsure in ((0.1, 0.0, 0.2), (0.1, -0.1, 0.2), (-0.2, -0.3, -0.1), (nan, nan, nan)):
+    assert not_above({"box_trees": (nan, nan, nan)}) is None
+    assert "(+0.400, without an interval)" in not_above({"box_trees": (0.4, nan, nan)})
+    for unsure in ((0.1, 0.0, 0.2), (0.1, -0.1, 0.2), (-0.2, -0.3, -0.1)):
         sentence = not_above({"box_trees": (0.2, 0.1, 0.3), "feature_trees": unsure})
         assert BASELINES["feature_trees"] in sentence and BASELINES["box_trees"] not in sentence
 

@@ -66,7 +66,7 @@ def test_neighbours_that_agree_do_not_make_a_score_surer():
 
 
 def test_recordings_of_a_session_share_their_stretches():
-    names = keyframes(8) + keyframes(8, recording="HALL_R2")
+    names = keyframes(8, 2500) + keyframes(8, 2500, recording="HALL_R2")
     labels = np.eye(3)[[0, 1] * 8]
     scores = np.concatenate([labels[:8], 1 - labels[8:]])
     ends = {
@@ -111,5 +111,7 @@ def test_scores_of_seeds_are_averaged():
 def test_certain_predictions_have_no_width_and_none_no_interval():
     labels = np.eye(3)[[0, 1] * 5]
     assert interval(evaluate_rows(keyframes(10, 20_000), labels, labels), 50)["mAP"] == (1.0, 1.0)
+    within_seconds = interval(evaluate_rows(keyframes(10, 900), labels, labels), 50)
+    assert all(np.isnan(ends).all() for ends in within_seconds.values())
     assert np.isnan(interval(evaluate_rows([], np.zeros((0, 3)), np.zeros((0, 3))), 50)["mAP"]).all()
     assert CLASSES

@@ -541,15 +541,18 @@ def test_clips_are_those_of_the_configuration_and_trees_look_further(small_confi
     def length(*overrides):
         return ClipLength.of(small_config(synthetic_data, *overrides))
 
-    assert length() == ClipLength(CLIP_FRAMES, 0)
-    assert length("THERMAL.CLIP_SECONDS", 4.0) == ClipLength(0, 4000)
-    assert length("MODEL.TREES_WEIGHT", 1) == ClipLength(0, 16_000)
-    assert length("MODEL.TREES_WEIGHT", 0.5) == ClipLength(CLIP_FRAMES, 16_000)
+    half, before = (CLIP_FRAMES // 2, CLIP_FRAMES // 2 - 1), ("THERMAL.KEYFRAME_POSITION", 1.0)
+    assert length() == ClipLength(half, (0, 0))
+    assert length("THERMAL.CLIP_SECONDS", 4.0) == ClipLength((0, 0), (2000, 2000))
+    assert length("MODEL.TREES_WEIGHT", 1) == ClipLength((0, 0), (8000, 8000))
+    assert length("MODEL.TREES_WEIGHT", 0.5) == ClipLength(half, (8000, 8000))
+    assert length(*before) == ClipLength((CLIP_FRAMES - 1, 0), (0, 0))
+    assert length("MODEL.TREES_WEIGHT", 0.5, "THERMAL.CLIP_SECONDS", 4.0, *before) == ClipLength((0, 0), (8000, 0))
     keyframe = replace(load_annotations([synthetic_data / "annotations" / "val.json"]).keyframes[0], frame_index=100)
     times, moment = np.arange(200) * 150, 15_000
-    assert clip_span(keyframe, times, ClipLength(64, 0)) == (moment - 32 * 150, moment + 31 * 150)
-    assert clip_span(keyframe, times, ClipLength(0, 4000)) == (moment - 2000, moment + 2000)
-    assert clip_span(keyframe, times, ClipLength(64, 16_000)) == (moment - 8000, moment + 8000)
+    assert clip_span(keyframe, times, ClipLength((32, 31), (0, 0))) == (moment - 32 * 150, moment + 31 * 150)
+    assert clip_span(keyframe, times, ClipLength((0, 0), (2000, 1000))) == (moment - 2000, moment + 1000)
+    assert clip_span(keyframe, times, ClipLength((32, 31), (8000, 8000))) == (moment - 8000, moment + 8000)
 
 
 def run_command(*arguments):

@@ -84,6 +84,10 @@ def test_fewer_folds_than_recordings_hold_out_several(tmp_path):
     [
         ({"split": "room", "num_folds": 2}, "Folds by 'room': choose one of keyframe, recording, session, block"),
         ({"split": "session", "num_folds": 3}, "3 folds by session, but there are 2: give --folds 2 or less"),
+        (
+            {"split": "session", "num_folds": 2, "session_pattern": ".(A).*"},
+            "There is one session alone, so none can be held out: add another, or split by block",
+        ),
         ({"split": "block", "num_folds": 1}, "1 folds: give at least 2"),
         ({"split": "block", "num_folds": 2, "guard": -1.0}, r"A guard of -1\.0 seconds: give 0 or more"),
         ({"split": "block", "num_folds": 2, "guard": 500.0}, "leaves fold 'block_1' no training keyframe"),
@@ -94,6 +98,12 @@ def test_what_gives_no_folds_is_explained_and_nothing_written(tmp_path, settings
     with pytest.raises(InputError, match=message):
         split_folds(annotate(tmp_path, HALL[:20] + YARD[:20]), tmp_path / "folds", **settings)
     assert not (tmp_path / "folds").exists()
+
+
+def test_a_recording_without_a_session_is_guarded_as_one_of_its_own(tmp_path):
+    names = [("first", t) for t in range(10)] + [("second", t) for t in range(10)]
+    folds = split_folds(annotate(tmp_path, names), tmp_path / "folds", split="recording", num_folds=2, guard=5.0)
+    assert [fold.num_guarded for fold in folds] == [0, 0]
 
 
 def test_a_folder_without_folds_is_named(tmp_path):
