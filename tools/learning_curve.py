@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
         dest="sizes",
         metavar="N",
         default=[],
-        help="keyframes of a subset; may be given several times (default all, and half as many four times)",
+        help="keyframes of a subset; may be given several times (default all, and half as many up to four times, where they fill a batch)",
     )
     parser.add_argument("--seeds", type=count, default=3, help="runs of each size, from RNG_SEED on (default 3)")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="override configuration keys")
