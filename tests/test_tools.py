@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from slowfast_thermal.errors import InputError
 from slowfast_thermal.preparation.checks import Report
 from slowfast_thermal.preparation.findings import Finding
 from tools import thermal_data, visualize
@@ -55,6 +56,21 @@ def test_a_number_of_nothing_is_refused(command, message):
         [sys.executable, f"tools/{command[0]}", *command[1:]], capture_output=True, text=True, cwd=ROOT
     )
     assert done.returncode == 2 and f"argument {message}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--prior", "corner"], "--prior is of simulated rooms"),
+        (["--rooms", "2", "--recordings", "2"], "--recordings counts those of scripted figures"),
+        (["--continuous", "0.1", "--keyframes", "3"], "--continuous annotates a keyframe a minute"),
+    ],
+)
+def test_options_of_another_kind_of_synthetic_data_are_refused(tmp_path, monkeypatch, options, message):
+    monkeypatch.setattr(sys, "argv", ["thermal_data.py", "synthesize", str(tmp_path / "data"), *options])
+    with pytest.raises(InputError, match=message):
+        thermal_data.run_synthesize(thermal_data.parse_args())
+    assert not (tmp_path / "data").exists()
 
 
 def test_an_override_without_a_value_is_named(synthetic_data, monkeypatch, capsys):
